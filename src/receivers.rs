@@ -85,6 +85,7 @@ pub(crate) fn read(env: &Env) -> Result<EventReceivers, ApiError> {
 
 fn receiver(env: &Env, setting: &str, place: &str, entry: Entry) -> Result<EventReceiver, ApiError> {
     let wrong = |what: &str| missing(setting, &format!("{place}{what}"));
+    let host = entry.host().unwrap_or_default();
     let address = match &entry.way {
         Way::Url(url) if !is_unseen_address(url) => {
             return Err(wrong("url is not an address that begins with https://"));
@@ -103,8 +104,7 @@ fn receiver(env: &Env, setting: &str, place: &str, entry: Entry) -> Result<Event
             return Err(wrong(&format!("{binding} is not bound to a service in wrangler's configuration (services)")));
         }
         Way::Service(binding) => {
-            let url = format!("https://{}/webhooks/quayside", entry.name.replace('_', "-"));
-            Address::Post(signed_post::Receiver::bound(binding.clone(), url))
+            Address::Post(signed_post::Receiver::bound(binding.clone(), format!("https://{host}/webhooks/quayside")))
         }
     };
     let secrets = entry.secret.as_deref().map(|secret| webhook_secrets(env, secret)).transpose()?.unwrap_or_default();

@@ -164,6 +164,39 @@ test("the origin was down: what it never took is listed, sent again all at once,
   assert.deepEqual(await admin.redeliver({ all: true }), { redelivered: [], refused: [], left: 0 });
 });
 
+test("a hundred that nobody takes keep none behind them from being sent again", async () => {
+  const gina = somebody("gina");
+  const gone = new Set<string>();
+  for (let number = 0; number < 104; number++) {
+    const { uploadId } = await gina.create(`gone ${number}`);
+    origin.script(uploadId, ...Array.from({ length: 3 }, () => ({ status: 500 })));
+    assert.equal((await client.request("DELETE", `/upload/${uploadId}`, { headers: gina.headers })).status, 204);
+    gone.add(uploadId);
+  }
+  await waitFor("all to be given up", async () => {
+    const first = await admin.failedDeliveries();
+    const second = first.next ? await admin.failedDeliveries(first.next) : { uploads: [] };
+    return [...first.uploads, ...second.uploads].filter(({ uploadId }) => gone.has(uploadId)).length === gone.size;
+  });
+  const first = await admin.redeliver({ all: true });
+  assert.deepEqual([first.redelivered.length, first.refused], [100, []]);
+  await waitFor("them to be given up again", async () => (await admin.failedDeliveries()).uploads.length === 100);
+  const second = await admin.redeliver({ all: true, cursor: first.next });
+  assert.ok(second.redelivered.length >= 4, "those behind the first hundred");
+  assert.deepEqual([second.refused, second.next], [[], undefined]);
+  const sent = new Set([...first.redelivered, ...second.redelivered]);
+  assert.ok([...gone].every((id) => sent.has(id)));
+  assertBadRequest(await admin.send("POST", "failed-deliveries/redeliver", { all: true, cursor: "x" }), "cursor");
+  // Whoever comes behind these finds nothing of them.
+  for (const uploadId of gone) {
+    origin.script(uploadId);
+  }
+  await waitFor("all of them to be taken", async () => {
+    await admin.redeliver({ all: true });
+    return (await admin.failedDeliveries()).uploads.length === 0;
+  });
+});
+
 test("what is given up once more is listed once more", async () => {
   const fritz = somebody("fritz");
   const { uploadId } = await fritz.create();

@@ -41,7 +41,8 @@ test("what the origin never took is a dead letter, and is told when it is replay
   origin.script(uploadId, { status: 500 });
   await client.putPiece(uploadId, file, 0, file.length);
   await client.waitUntilDelivery(uploadId, "failed");
-  await waitFor("the dead letter to be logged", () => stack.log.of(uploadId, "dead_letter")[0]);
+  const letter = await waitFor("the dead letter to be logged", () => stack.log.of(uploadId, "dead_letter")[0]);
+  assert.equal(letter.detail, `evt_${uploadId.replaceAll("-", "")}_completed to origin`);
 
   const nobody = "00000000-0000-4000-8000-000000000000";
   const first = await replay([uploadId, nobody]);

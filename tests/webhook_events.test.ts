@@ -117,6 +117,11 @@ test("every kind of event fits its schema, and the example of the reference does
     "upload.duplicate": duplicate,
     "upload.held": () => held("hold"),
     "upload.rejected": () => held("delete"),
+    "upload.progressed": async () => {
+      const id = await create({ fileSize: null, live: true, tellEveryBytes: 8 * MIB });
+      await client.put(id, 0, fileBytes("a recording", 8 * MIB), headers);
+      return id;
+    },
   };
   const events: UploadEvent[] = [];
   for (const [kind, happens] of Object.entries(kinds)) {
@@ -138,16 +143,20 @@ test("every kind of event fits its schema, and the example of the reference does
   const example = JSON.parse(codeBlock("docs/reference/webhook-events.md", "An event", "json")) as UploadEvent;
   assert.deepEqual(
     await complaints([...events, example]),
-    Array.from({ length: 12 }, () => ""),
+    Array.from({ length: 13 }, () => ""),
   );
   assert.deepEqual(Object.keys(example.data).toSorted(), Object.keys(events[0]?.data ?? {}).toSorted());
 
   const [completed] = events;
+  const progressed = events.find(({ type }) => type === "upload.progressed");
   const wrong = [
     { ...completed, type: "upload.finished" },
     { ...completed, type: "upload.aborted" },
     { ...completed, type: "upload.created" },
     { ...created.event, type: "upload.aborted" },
+    { ...progressed, type: "upload.completed" },
+    { ...completed, type: "upload.progressed" },
+    { ...progressed, data: { ...progressed?.data, fromBytes: undefined } },
     { ...completed, data: { ...completed?.data, fileSize: "1" } },
     { ...completed, data: { ...completed?.data, surprise: 1 } },
     { ...completed, data: { ...completed?.data, downloadUrl: undefined } },

@@ -12,6 +12,7 @@ import { plain, saidBy } from "./answers.js";
 
 /** Which function takes which event. */
 const HOOKS = {
+  "upload.progressed": "onProgressed",
   "upload.completed": "onCompleted",
   "upload.failed": "onFailed",
   "upload.expired": "onExpired",

@@ -78,7 +78,7 @@ export interface UploadData {
   /** What the token has said, as `quayside.metadata`. The client can neither see nor change it. */
   attached: Record<string, string>;
   createdAt: string;
-  /** Missing in `upload.created`, which other receivers than the hooks may ask for. */
+  /** Missing in `upload.progressed`, and in `upload.created`, which other receivers than the hooks may ask for. */
   endedAt?: string;
   deletedAt?: string;
   etag?: string;
@@ -89,6 +89,9 @@ export interface UploadData {
   quotaWarning?: { used: number; limit: number | null; softLimit: number };
   /** The link that takes one file by which it came, and what whoever made that has said: an owner's word, and not the application's. */
   link?: { id: string; metadata: Record<string, string> };
+  /** What is new of a live upload that is told of on the way, in bytes: from here, and up to here. In `upload.progressed`. */
+  fromBytes?: number;
+  toBytes?: number;
   /** A live upload that ended since nothing more came: its recorder has not said that this is all. */
   truncated?: true;
   /** A signed link to the object; there is one where PUBLIC_URL is set. */
@@ -98,6 +101,7 @@ export interface UploadData {
 }
 
 export type UploadEventType =
+  | "upload.progressed"
   | "upload.completed"
   | "upload.failed"
   | "upload.expired"
@@ -197,6 +201,8 @@ export interface QuaysideOptions<Env = QuaysideEnv> {
   accept?: Accept<Env>;
   /** Takes every event. */
   onEvent?: Hook<Env>;
+  /** Of a live upload that has asked for it: more of it is there, and can be read. */
+  onProgressed?: Hook<Env, "upload.progressed">;
   onCompleted?: Hook<Env, "upload.completed">;
   onFailed?: Hook<Env, "upload.failed">;
   onExpired?: Hook<Env, "upload.expired">;

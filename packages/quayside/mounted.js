@@ -26,6 +26,7 @@ const OPTIONS = new Set([
   "queues",
   "accept",
   "onEvent",
+  "onProgressed",
   "onCompleted",
   "onFailed",
   "onExpired",

@@ -81,7 +81,7 @@ pub(crate) async fn consume(batch: &MessageBatch<QueueMessage>, env: &Env) {
     let (mut tells, mut tasks) = (Vec::new(), Vec::new());
     for message in batch.raw_iter() {
         match read(&message) {
-            Ok(body) if is_dead_letter => bury(&message, body.upload_id()),
+            Ok(body) if is_dead_letter => bury(&message, &body),
             Ok(body @ QueueMessage::Tell { .. }) => tells.push((message, body)),
             Ok(body) => tasks.push((message, body)),
             Err(error) => {
@@ -269,8 +269,12 @@ async fn told(
 
 /// A message in the dead-letter queue is there for a person to see. Nothing follows from it: the object has given up
 /// already, or goes on telling.
-fn bury(message: &RawMessage, upload_id: UploadId) {
-    log::error(&LogLine::of("dead_letter", upload_id));
+fn bury(message: &RawMessage, body: &QueueMessage) {
+    let detail = match body {
+        QueueMessage::Tell { receiver, event_id, .. } => Some(format!("{event_id} to {receiver}")),
+        _ => None,
+    };
+    log::error(&LogLine { detail, ..LogLine::of("dead_letter", body.upload_id()) });
     message.ack();
 }
 

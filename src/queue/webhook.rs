@@ -156,6 +156,10 @@ fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
     if let Some(ended_at) = facts.ended_at {
         data["endedAt"] = json!(ended_at.rfc3339());
     }
+    if let Some(new) = facts.new_bytes {
+        data["fromBytes"] = json!(new.from);
+        data["toBytes"] = json!(new.to);
+    }
     if facts.ended_at.is_some() && snapshot.live == Some(LiveState::Truncated) {
         data["truncated"] = json!(true);
     }

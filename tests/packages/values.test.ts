@@ -161,6 +161,13 @@ const WRONG: Vars[] = [
   { SCANNER: '{"service":"A","kinds":[]}' },
   { EVENT_RECEIVERS: '[{"name":"a","queue":"A","kinds":["upload.created","completed"]}]' },
   { EVENT_RECEIVERS: '{"name":"a","queue":"A"}' },
+  { EVENT_RECEIVERS: '[{"name":"a","queue":"A","kinds":["upload.progressed"]}]' },
+  { EVENT_RECEIVERS: '[{"name":"a-b","service":"A"},{"name":"a_b","service":"B"}]' },
+  {
+    EVENT_RECEIVERS: '[{"name":"a","url":"https://me@a.net/","secret":"S"}]',
+    ACCEPT_HOOK: "http://localhost:1@evil.example/hook",
+    TOKEN_JWKS_URL: "http://127.0.0.1:1@evil.example/jwks",
+  },
   { DEFAULT_POLICY: '{"scope":"admin"}', TOKEN_ISSUERS: issuers({ admin: "true" }) },
   { DEFAULT_POLICY: '{"upload":""}', R2_S3_ENDPOINT: "https://a/b c", R2_S3_BUCKET: "b" },
   { DEFAULT_POLICY: '{"upload":"{067E6162-3b6f-4ae2-a171-2470b63dff00}"}' },

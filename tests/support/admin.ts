@@ -25,6 +25,7 @@ export type Redelivered = {
   redelivered: string[];
   refused: { uploadId: string; code: string; status: number; detail: string }[];
   left: number;
+  next?: string;
 };
 
 export type AdminView = {
@@ -76,8 +77,8 @@ export class Admin {
     return good(await this.get(`uploads/${id}`)).json<AdminView>();
   }
 
-  async failedDeliveries(): Promise<FailedDeliveries> {
-    return good(await this.get("failed-deliveries")).json<FailedDeliveries>();
+  async failedDeliveries(cursor?: string): Promise<FailedDeliveries> {
+    return good(await this.get(`failed-deliveries${cursor ? `?cursor=${cursor}` : ""}`)).json<FailedDeliveries>();
   }
 
   async redeliver(which: object): Promise<Redelivered> {

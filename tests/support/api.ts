@@ -5,6 +5,7 @@ export type InitFields = {
   fileSize?: unknown;
   live?: unknown;
   endAfterSeconds?: unknown;
+  tellEveryBytes?: unknown;
   contentType?: unknown;
   chunkSize?: unknown;
   sha256?: unknown;
@@ -154,6 +155,7 @@ export type Problem = {
 export type UploadEvent = {
   type:
     | "upload.created"
+    | "upload.progressed"
     | "upload.completed"
     | "upload.failed"
     | "upload.expired"
@@ -179,6 +181,9 @@ export type UploadEvent = {
     metadata: Record<string, string>;
     createdAt: string;
     endedAt: string;
+    /** What is new, where it is told on the way. */
+    fromBytes?: number;
+    toBytes?: number;
     deletedAt?: string;
     reason?: string;
     /** The upload whose object it shares. */

@@ -80,6 +80,11 @@ export class Origin {
     }
   }
 
+  /** Where it appends what it is told of a recording that goes on. */
+  growingFile(uploadId: string): string {
+    return join(this.#dataDir, "objects", `${uploadId}.growing`);
+  }
+
   /** Down; what it has recorded stays. */
   async stop(): Promise<void> {
     await this.#process?.terminate();

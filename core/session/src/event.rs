@@ -1,6 +1,6 @@
 //! What the origin and other receivers are told: one event when an upload ends, or when there is nothing to send since its bytes are stored
-//! already, and another when a client deletes what was completed; and one when it is created, to whom that matters. Each is sent to each
-//! receiver until that one has acknowledged it. Where the origin itself has the object deleted, by its answer to an event, nobody is told.
+//! already, and another when a client deletes what was completed; one when it is created, to whom that matters; and of a live upload that has
+//! asked for it some on the way. Each is sent to each receiver until that one has acknowledged it. Where the origin itself has the object deleted, by its answer to an event, nobody is told.
 //!
 //! The event's id is made of the upload's, so it can never change and is the same for every receiver, and one that records ids sees every
 //! repetition as one. `Delivery` is the outbox entry, of one event to one receiver: it lives from the moment of which it tells until the
@@ -8,10 +8,11 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::new_bytes::NewBytes;
 use crate::{held_verdict::HeldVerdict, receiver_index::ReceiverIndex};
 use upload_types::{
     api_error::ApiError,
-    units::{UnixMs, UploadId},
+    units::{ByteCount, UnixMs, UploadId},
     upload::DeliveryState,
 };
 
@@ -56,6 +57,8 @@ pub enum DeliveryOutcome {
 pub enum EventKind {
     /// It has been created. Only for receivers that have asked for it.
     Created,
+    /// More of a live upload is there, and can be read.
+    Progressed,
     /// The object is whole, and every declared digest has been verified.
     Completed,
     /// It cannot become whole.
@@ -78,8 +81,9 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Created,
+        Self::Progressed,
         Self::Completed,
         Self::Failed,
         Self::Expired,
@@ -95,6 +99,7 @@ impl EventKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Created => "upload.created",
+            Self::Progressed => "upload.progressed",
             Self::Completed => "upload.completed",
             Self::Failed => "upload.failed",
             Self::Expired => "upload.expired",
@@ -112,6 +117,11 @@ impl EventKind {
         matches!(self, Self::Completed | Self::Duplicate)
     }
 
+    /// Whether it is told without being asked for: to the origin, and to a receiver that lists no kinds.
+    pub fn is_told_unasked(self) -> bool {
+        !matches!(self, Self::Created | Self::Progressed | Self::Held | Self::Released)
+    }
+
     /// The id of this event of this upload: always the same. No `.`, which separates the signed fields of a webhook.
     pub fn id(self, upload: UploadId) -> String {
         format!("evt_{}_{}", upload.simple(), &self.name()["upload.".len()..])
@@ -125,12 +135,28 @@ pub struct DeliveryId {
     pub receiver: ReceiverIndex,
     /// What happened.
     pub kind: EventKind,
+    /// Of what is told on the way: from which byte on. Zero of all others.
+    pub from: ByteCount,
+}
+
+impl DeliveryId {
+    /// The event's id, the same for every receiver that is told the same.
+    pub fn event_id(self, upload: UploadId) -> String {
+        let id = self.kind.id(upload);
+        if self.kind == EventKind::Progressed { format!("{id}_{}", self.from) } else { id }
+    }
 }
 
 /// To the origin.
 impl From<EventKind> for DeliveryId {
     fn from(kind: EventKind) -> Self {
-        Self { receiver: ReceiverIndex::ORIGIN, kind }
+        (ReceiverIndex::ORIGIN, kind).into()
+    }
+}
+
+impl From<(ReceiverIndex, EventKind)> for DeliveryId {
+    fn from((receiver, kind): (ReceiverIndex, EventKind)) -> Self {
+        Self { receiver, kind, from: ByteCount::ZERO }
     }
 }
 
@@ -188,6 +214,9 @@ pub struct Delivery {
     /// What was wrong with the last attempt, where the receiver is not the origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// What is new, where it is told on the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_bytes: Option<NewBytes>,
 }
 
 /// What becomes of an attempt that the receiver did not acknowledge.
@@ -208,7 +237,7 @@ pub enum Verdict {
 impl Delivery {
     /// Something has happened that this receiver shall hear of.
     pub fn new(id: impl Into<DeliveryId>, now: UnixMs) -> Self {
-        let DeliveryId { receiver, kind } = id.into();
+        let DeliveryId { receiver, kind, .. } = id.into();
         Self {
             receiver,
             kind,
@@ -222,12 +251,14 @@ impl Delivery {
             result: None,
             discard: false,
             last_error: None,
+            new_bytes: None,
         }
     }
 
     /// Which of the upload's it is.
     pub fn id(&self) -> DeliveryId {
-        DeliveryId { receiver: self.receiver, kind: self.kind }
+        let from = self.new_bytes.map_or(ByteCount::ZERO, |new| new.from);
+        DeliveryId { receiver: self.receiver, kind: self.kind, from }
     }
 
     /// Whether the object of an upload that is there is told of, and has not been yet: until then it must not go.

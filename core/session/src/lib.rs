@@ -5,7 +5,7 @@
 //! * [`session`]: who may write what, and what is then true. Decides; never stores. [`chunk_set`]: which chunks are there.
 //! * [`attempt`]: how a chunk is stored by whoever has the right to: the next step, whatever came of the one before.
 //! * [`alarm`]: how an upload's duties are carried out, one call after the other.
-//! * [`event`]: what its receivers are told, and when they are told again. [`held_verdict`]: what somebody says of what is held. [`outbox`]: all that one upload has to tell. [`receivers`]: whom, and [`receiver_list`]: the setting that says so.
+//! * [`event`]: what its receivers are told, and when they are told again. [`held_verdict`]: what somebody says of what is held. [`outbox`]: all that one upload has to tell. [`new_bytes`]: what of a live one is new. [`receivers`]: whom, and [`receiver_list`]: the setting that says so.
 //! * [`storage_fault`]: what R2 means by an error.
 //! * [`gathering`], [`read_size`]: how much of a body is read at a time, and kept in memory.
 //! * [`quota`]: what one owner may use. [`retention`]: how long the owner's ledger remembers.
@@ -18,6 +18,7 @@ pub mod chunk_set;
 pub mod event;
 pub mod gathering;
 pub mod held_verdict;
+pub mod new_bytes;
 pub mod outbox;
 pub mod quota;
 pub mod read_size;

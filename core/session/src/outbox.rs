@@ -1,17 +1,17 @@
 //! The outbox of an upload: what its receivers are still to be told, and what they have been told. For each of them one event when the
-//! upload is created, where it has asked for that, one for the upload's ending, and one for the deletion of what was completed; told one
-//! after the other, each until the receiver has acknowledged it. What one of them does holds up no other.
+//! upload is created, where it has asked for that, one for the upload's ending, and one for the deletion of what was completed; and, of a live
+//! upload that has asked for that, one on the way ([`Outbox::progressed`]). They are told one after the other, each until the receiver has acknowledged it. What one of them does holds up no other.
 //!
 //! It lies in the same row as the facts that the events are about, so an event is there if and only if what it tells is true.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{Delivery, DeliveryId, EventKind},
+    event::{Delivery, DeliveryId, EventKind, NewBytes},
     receivers::ReceiverIndex,
 };
 use upload_types::{
-    units::{UnixMs, UploadId},
+    units::{ByteCount, UnixMs, UploadId},
     upload::DeliveryState,
 };
 
@@ -21,11 +21,32 @@ use upload_types::{
 pub struct Outbox(Vec<Delivery>);
 
 impl Outbox {
-    /// The same, and something has happened that these shall hear of.
+    /// The same, and something has happened that these shall hear of. What was to be told on the way is told no more: this says it all.
     #[must_use]
     pub fn with(&self, kind: EventKind, receivers: &[ReceiverIndex], now: UnixMs) -> Self {
-        let new = receivers.iter().map(|&receiver| Delivery::new(DeliveryId { receiver, kind }, now));
-        Self(self.iter().cloned().chain(new).collect())
+        let new = receivers.iter().map(|&receiver| (receiver, kind).into());
+        self.in_place_of(|delivery| delivery.kind == EventKind::Progressed, new, now)
+    }
+
+    /// The same, and so many bytes of a live upload can be read: this receiver is told what is new to it, where that is so much. There is one
+    /// such entry for it. While that is not acknowledged it stays as it is, however much comes, so a repetition tells the same under the
+    /// same id; and what is told next begins where it ended.
+    #[must_use]
+    pub fn progressed(&self, receiver: ReceiverIndex, to: ByteCount, every: ByteCount, now: UnixMs) -> Self {
+        let is_one = |delivery: &&Delivery| delivery.receiver == receiver && delivery.kind == EventKind::Progressed;
+        let before = self.iter().find(is_one);
+        let from = before.and_then(|before| before.new_bytes).map_or(ByteCount::ZERO, |told| told.to);
+        let is_settled = before.is_none_or(|before| before.state == DeliveryState::Delivered);
+        if !is_settled || to.saturating_sub(from) < every {
+            return self.clone();
+        }
+        let new = Delivery {
+            new_bytes: Some(NewBytes { from, to }),
+            // A link that was handed out stays good.
+            link_until: before.and_then(|before| before.link_until),
+            ..Delivery::new((receiver, EventKind::Progressed), now)
+        };
+        Self(self.iter().filter(|delivery| !is_one(delivery)).cloned().chain([new]).collect())
     }
 
     /// All of them, in order.
@@ -51,7 +72,7 @@ impl Outbox {
 
     /// That of the event with this id, of this upload, to this receiver.
     pub fn with_event(&self, receiver: ReceiverIndex, upload: UploadId, event_id: &str) -> Option<DeliveryId> {
-        self.to(receiver).map(Delivery::id).find(|id| id.kind.id(upload) == event_id)
+        self.to(receiver).map(Delivery::id).find(|id| id.event_id(upload) == event_id)
     }
 
     /// The one that this receiver is to be told next. Those behind it wait until it has that one, or it has been given up.
@@ -121,13 +142,11 @@ impl Outbox {
     /// withdrawn: the link would lead nowhere. So is that of what was held: it is not any more.
     #[must_use]
     pub fn deleted(&self, receivers: &[ReceiverIndex], now: UnixMs) -> Self {
-        let new = receivers.iter().map(|&receiver| DeliveryId { receiver, kind: EventKind::Deleted });
+        let new = receivers.iter().map(|&receiver| (receiver, EventKind::Deleted).into());
         self.instead_of(|kind| kind.has_link() || kind == EventKind::Held, new, now)
     }
 
-    /// The same with these events in the place of those of some kinds that their receivers have not acknowledged, which are withdrawn. An attempt
-    /// at telling one of them that is under way cannot be called back; what is new is told when that is over, so that the receiver does not
-    /// hear of it first.
+    /// The same with these events in the place of those of some kinds that their receivers have not acknowledged, which are withdrawn.
     #[must_use]
     pub fn instead_of(
         &self,
@@ -135,14 +154,28 @@ impl Outbox {
         new: impl Iterator<Item = DeliveryId>,
         now: UnixMs,
     ) -> Self {
-        let is_withdrawn = |delivery: &&Delivery| is_over(delivery.kind) && delivery.state != DeliveryState::Delivered;
+        self.in_place_of(|delivery| is_over(delivery.kind) && delivery.state != DeliveryState::Delivered, new, now)
+    }
+
+    /// Something has happened that is told in these events, and some of what was to be told is withdrawn. An attempt at telling one of that which is
+    /// under way cannot be called back; what is new is told when that is over, so that the receiver does not hear of it first.
+    fn in_place_of(
+        &self,
+        is_withdrawn: impl Fn(&Delivery) -> bool,
+        new: impl Iterator<Item = DeliveryId>,
+        now: UnixMs,
+    ) -> Self {
+        let is_withdrawn = |delivery: &&Delivery| is_withdrawn(delivery);
         let mut all: Vec<_> = self.iter().filter(|delivery| !is_withdrawn(delivery)).cloned().collect();
         for id in new {
-            let withdrawn = self.to(id.receiver).filter(is_withdrawn);
+            let withdrawn = || self.to(id.receiver).filter(is_withdrawn);
             let attempt_until =
-                withdrawn.filter_map(|delivery| delivery.attempt_until).max().filter(|until| *until > now);
+                withdrawn().filter_map(|delivery| delivery.attempt_until).max().filter(|until| *until > now);
             let next_send_at = attempt_until.unwrap_or(now);
-            all.push(Delivery { next_send_at, attempt_until, ..Delivery::new(id, now) });
+            // Links that were handed out on the way lead to the object, too.
+            let on_the_way = withdrawn().filter(|delivery| delivery.kind == EventKind::Progressed);
+            let link_until = on_the_way.filter_map(|delivery| delivery.link_until).max();
+            all.push(Delivery { next_send_at, attempt_until, link_until, ..Delivery::new(id, now) });
         }
         Self(all)
     }

@@ -41,6 +41,13 @@ pub enum Way {
     Service(String),
 }
 
+impl Entry {
+    /// What a service that is reached by a binding finds as its host: no host has a `_`.
+    pub fn host(&self) -> Option<String> {
+        matches!(self.way, Way::Service(_)).then(|| self.name.replace('_', "-"))
+    }
+}
+
 /// Reads the setting. Nothing is a list without entries.
 pub fn parse(setting: &str) -> Result<Vec<Entry>, String> {
     if setting.is_empty() {
@@ -57,6 +64,13 @@ pub fn parse(setting: &str) -> Result<Vec<Entry>, String> {
         let entry = entry(value).map_err(|complaint| format!("entry {at}{}: {complaint}", shown_name(value)))?;
         if entries.iter().any(|before| before.name == entry.name) {
             return Err(format!("entry {at}: there is another receiver called {}", entry.name));
+        }
+        let host = entry.host();
+        if let Some(other) = entries.iter().find(|before| host.is_some() && before.host() == host) {
+            let (host, other, name) = (host.unwrap_or_default(), &other.name, &entry.name);
+            return Err(format!(
+                "entry {at} ({name}): https://{host}/ would be its address and that of {other}: give one of them another name"
+            ));
         }
         entries.push(entry);
     }
@@ -143,13 +157,12 @@ fn way(fields: &Map<String, Value>) -> Result<Way, String> {
     }
 }
 
-/// Whoever does not say what it hears of, hears of each upload once, and of its deletion: not of creations, nor that one is or was held.
+/// Whoever does not say what it hears of, hears of all that is told without being asked for. Whoever hears on the way hears of the completion,
+/// which says the rest.
 fn kinds(fields: &Map<String, Value>) -> Result<Vec<EventKind>, String> {
     let all = || EventKind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
     let Some(listed) = fields.get("kinds") else {
-        let is_asked_for =
-            |kind: &EventKind| matches!(kind, EventKind::Created | EventKind::Held | EventKind::Released);
-        return Ok(EventKind::ALL.into_iter().filter(|kind| !is_asked_for(kind)).collect());
+        return Ok(EventKind::ALL.into_iter().filter(|kind| kind.is_told_unasked()).collect());
     };
     let listed = listed.as_array().filter(|listed| !listed.is_empty());
     let listed = listed.ok_or_else(|| format!("kinds is not a list of some of {}", all()))?;
@@ -161,6 +174,9 @@ fn kinds(fields: &Map<String, Value>) -> Result<Vec<EventKind>, String> {
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
+    }
+    if kinds.contains(&EventKind::Progressed) && !kinds.contains(&EventKind::Completed) {
+        return Err("kinds has upload.progressed without upload.completed, which says the rest".to_owned());
     }
     Ok(kinds)
 }
@@ -188,7 +204,7 @@ mod tests {
                 "a_b-2",
                 Way::Service("APP".to_owned()),
                 None,
-                &[&EventKind::ALL[1..7], &[EventKind::Rejected][..]].concat(),
+                &[&EventKind::ALL[2..8], &[EventKind::Rejected][..]].concat(),
             ),
         ];
         assert_eq!(entries, Ok(expected));
@@ -227,11 +243,13 @@ mod tests {
         let good = r#"{"name": "a", "queue": "A"}"#;
         let many = format!("[{}]", [good; 9].join(","));
         let twice = format!("[{good}, {good}]");
+        let alike = r#"[{"name": "a-b", "service": "A"}, {"name": "a_b", "service": "B"}]"#;
         for (setting, complaint) in [
             ("search", "is not a JSON list"),
             (r#"{"name": "a", "queue": "A"}"#, "is not a JSON list"),
             (&many, "has 9 entries, and may have 8"),
             (&twice, "entry 1: there is another receiver called a"),
+            (alike, "entry 1 (a_b): https://a-b/ would be its address and that of a-b: give one of them another name"),
             ("[7]", "entry 0: is no object"),
             (r#"[{"queue": "A"}]"#, "entry 0: name is missing"),
             (r#"[{"name": "A b", "queue": "A"}]"#, "entry 0: name is not one of 1 to 32 characters"),
@@ -243,6 +261,10 @@ mod tests {
             (r#"[{"name": "a", "queue": "A", "secret": "S"}]"#, "a message of a queue has no signature"),
             (r#"[{"name": "a", "queue": 7}]"#, "queue is not text"),
             (r#"[{"name": "a", "queue": "A", "urls": ""}]"#, "urls is none of its fields, which are name, url, queue"),
+            (
+                r#"[{"name": "a", "queue": "A", "kinds": ["upload.progressed"]}]"#,
+                "entry 0 (a): kinds has upload.progressed without",
+            ),
             (r#"[{"name": "a", "queue": "A", "kinds": []}]"#, "kinds is not a list of some of upload.created, upload"),
             (r#"[{"name": "a", "queue": "A", "kinds": ["completed"]}]"#, r#"kinds has "completed", which is none of"#),
         ] {

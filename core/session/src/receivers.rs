@@ -9,7 +9,8 @@ pub use crate::receiver_index::ReceiverIndex;
 use crate::event::EventKind;
 
 /// So many receivers beside the origin and the scanner. With those they have at most 46 events (five that follow each other: created, held,
-/// released, completed, deleted), of some 300 bytes with the longest error: an outbox of 14 KB, in a row of at most 2 MB.
+/// in whose place one on the way is before, released, completed, deleted), of some 300 bytes with the longest error: an outbox of 14 KB, in a
+/// row of at most 2 MB.
 pub const MAX_RECEIVERS: usize = 8;
 
 /// The longest name of a receiver, in bytes.

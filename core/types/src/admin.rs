@@ -62,8 +62,8 @@ impl AdminOperation {
 pub enum Redelivery {
     /// Those of these uploads.
     These(Vec<UploadId>),
-    /// Those of all whose telling was given up, as many as one request takes.
-    All,
+    /// Those of all whose telling was given up, by id: as many as one request takes, behind this one.
+    All(Option<UploadId>),
 }
 
 /// What is answered.
@@ -95,6 +95,8 @@ pub enum AdminOutcome {
         uploads: Vec<(UploadId, Result<(), BatchError>)>,
         /// How many are known yet whose telling was given up.
         left: u64,
+        /// Where the next request for all goes on, if there are more.
+        next: Option<UploadId>,
     },
     /// The switch, and when that was looked at.
     Switch(Switch, UnixMs),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use upload_session::event::{DeliveryOutcome, EventKind};
+use upload_session::event::{DeliveryOutcome, EventKind, NewBytes};
 use upload_types::{
     units::{UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
@@ -45,6 +45,9 @@ pub struct EventFacts {
     pub occurred_at: UnixMs,
     /// When the upload ended; none where that is not what is told.
     pub ended_at: Option<UnixMs>,
+    /// What is new, where it is told on the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_bytes: Option<NewBytes>,
     /// Whose upload it is.
     pub owner: String,
     /// Where its object is, or would have been.

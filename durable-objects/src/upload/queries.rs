@@ -53,6 +53,7 @@ pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDeli
         kind: delivery.kind,
         occurred_at: delivery.occurred_at,
         ended_at: session.ended_at().filter(|_| delivery.kind != EventKind::Created),
+        new_bytes: delivery.new_bytes,
         owner: session.spec().owner.clone(),
         key: session.object_key(),
         attached: session.spec().attached.clone(),
@@ -61,7 +62,9 @@ pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDeli
         snapshot: Snapshot { quota_warning: session.spec().quota_warning, ..session.snapshot() },
         object: session.object_facts().filter(|_| has_object(delivery.kind)),
         // Of what is held, only the scanner has one.
-        link_until: delivery.link_until.filter(|_| delivery.kind.has_link() || delivery.kind == EventKind::Held),
+        link_until: delivery
+            .link_until
+            .filter(|_| delivery.kind.has_link() || matches!(delivery.kind, EventKind::Held | EventKind::Progressed)),
         duplicate_of: session.spec().duplicate_of,
         attempt: delivery.attempts,
     };

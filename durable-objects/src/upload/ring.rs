@@ -3,7 +3,6 @@
 use crate::platform::telemetry::log_line::LogLine;
 use upload_session::{
     alarm::{Effect, Input, Log, Message, Ring},
-    event::DeliveryId,
     session::{Session, StateChange, UploadSpec},
 };
 use upload_types::ledger::Listing;
@@ -108,9 +107,9 @@ impl UploadSession {
 fn message_of(spec: &UploadSpec, message: Message) -> QueueMessage {
     let upload_id = spec.id;
     match message {
-        Message::Tell(DeliveryId { receiver, kind }) => {
-            let receiver = spec.receivers.name_of(receiver).to_owned();
-            QueueMessage::Tell { upload_id, receiver, event_id: kind.id(upload_id) }
+        Message::Tell(id) => {
+            let receiver = spec.receivers.name_of(id.receiver).to_owned();
+            QueueMessage::Tell { upload_id, receiver, event_id: id.event_id(upload_id) }
         }
         Message::CopyNext => QueueMessage::Compose { upload_id },
         Message::Copy => QueueMessage::Copy { upload_id },

@@ -4,6 +4,7 @@
 //! <data dir>/lock                  held while a process uses the directory
 //! <data dir>/origin.db             the records
 //! <data dir>/objects/<id>.part     a download that has not been checked; worthless
+//! <data dir>/objects/<id>.growing  what has come of a recording that goes on, from its front
 //! <data dir>/objects/<id>          an object whose size and digests were right, entirely on disk
 //! ```
 //! Paths of objects are made here and from an [`UploadId`] only, so nothing that a client chose can become one.
@@ -55,6 +56,11 @@ impl DataDir {
     /// Where an upload's bytes gather.
     pub(crate) fn part(&self, id: UploadId) -> PathBuf {
         self.objects().join(format!("{id}.part"))
+    }
+
+    /// Where a recording's bytes are while it goes on.
+    pub(crate) fn growing(&self, id: UploadId) -> PathBuf {
+        self.objects().join(format!("{id}.growing"))
     }
 
     /// Where an upload's bytes stay.

@@ -1,10 +1,12 @@
-//! The network's half of a download: one GET, streamed to the spool, and the comparison with what the event promised.
+//! The network's half of a download: one GET, streamed to the spool, and the comparison with what the event promised; or with what was asked for,
+//! of a recording that goes on.
 //!
 //! Every ending is one of three: the bytes are right; they are wrong and will be wrong again
 //! ([`DownloadError::Mismatch`]); something was in the way and another delivery may fare better
 //! ([`DownloadError::Passing`]). In doubt it is the last: a wrong "passing" costs some retries and then shows in
 //! Quayside's dead letters, a wrong "mismatch" loses a file.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use futures_util::StreamExt;
 use reqwest::{Client, Response, StatusCode, header, redirect};
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{CompletedUpload, Expected};
+use crate::event::{CompletedUpload, DownloadUrl, Expected};
 use crate::spool::{Spool, Spooled};
 
 /// How long connecting may take.
@@ -56,7 +58,7 @@ pub(crate) async fn download(
     stopping: &CancellationToken,
 ) -> Result<Spooled, DownloadError> {
     let response = tokio::select! {
-        response = request(client, upload) => response?,
+        response = request(client, &upload.download_url, None) => response?,
         () = stopping.cancelled() => return Err(stopped()),
     };
     let announced = response.content_length();
@@ -76,14 +78,42 @@ pub(crate) async fn download(
     Ok(spooled)
 }
 
-async fn request(client: &Client, upload: &CompletedUpload) -> anyhow::Result<Response> {
-    let request = client
-        .get(upload.download_url.0.clone())
+/// Fetches the bytes from one to another, and puts them behind the first `range.start` of `growing`. Whatever comes back, nothing writes to it
+/// any more. All that can be wrong may pass: there is no digest of a piece, and the whole is checked when it is there.
+pub(crate) async fn download_range(
+    client: &Client,
+    url: &DownloadUrl,
+    range: Range<u64>,
+    growing: PathBuf,
+    stopping: &CancellationToken,
+) -> Result<Spooled, DownloadError> {
+    let response = tokio::select! {
+        response = request(client, url, Some(&range)) => response?,
+        () = stopping.cancelled() => return Err(stopped()),
+    };
+    let wanted_bytes = range.end - range.start;
+    let spool = Spool::append(growing, range.start);
+    let received = receive(response, &spool, wanted_bytes, stopping).await;
+    let spooled = spool.finish().await.context("cannot write to disk")?;
+    received?;
+    if spooled.size_bytes != wanted_bytes {
+        return Err(anyhow!("ended after {} of {wanted_bytes} bytes", spooled.size_bytes).into());
+    }
+    Ok(spooled)
+}
+
+async fn request(client: &Client, url: &DownloadUrl, range: Option<&Range<u64>>) -> anyhow::Result<Response> {
+    let mut request = client
+        .get(url.0.clone())
         // Nothing on the way may compress: the digests are of the plain bytes.
         .header(header::ACCEPT_ENCODING, "identity");
+    if let Some(range) = range {
+        request = request.header(header::RANGE, format!("bytes={}-{}", range.start, range.end - 1));
+    }
     let response = request.send().await.map_err(reqwest::Error::without_url)?;
     match response.status() {
-        StatusCode::OK => Ok(response),
+        StatusCode::OK if range.is_none() => Ok(response),
+        StatusCode::PARTIAL_CONTENT if range.is_some() => Ok(response),
         // Also 403 and 404: the next delivery brings a fresh URL, and what stays wrong ends in the dead letters, seen.
         status => Err(anyhow!("the download was answered with {status}")),
     }

@@ -45,6 +45,8 @@ pub(crate) enum News {
     /// `upload.completed`: there is an object to fetch. Or `upload.duplicate`: it is there since an earlier upload, and is somebody's file
     /// under another name now.
     Completed(Box<CompletedUpload>),
+    /// `upload.progressed`: more of a recording is there, which goes on.
+    Progressed(Box<GrowingUpload>),
     /// `upload.deleted`: what was completed is not wanted any more, whether or not this origin has heard of it.
     Deleted(Box<Described>),
     /// Anything else; about this upload, if it names one.
@@ -72,6 +74,17 @@ pub(crate) struct Described {
 pub(crate) struct CompletedUpload {
     pub(crate) described: Described,
     pub(crate) expected: Expected,
+    pub(crate) download_url: DownloadUrl,
+}
+
+/// What is new of a recording that goes on.
+#[derive(Debug)]
+pub(crate) struct GrowingUpload {
+    pub(crate) id: UploadId,
+    /// Where the new bytes begin in the file.
+    pub(crate) from_bytes: u64,
+    /// And end.
+    pub(crate) to_bytes: u64,
     pub(crate) download_url: DownloadUrl,
 }
 
@@ -128,6 +141,15 @@ struct CompletedData {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ProgressedData {
+    upload_id: UploadId,
+    from_bytes: u64,
+    to_bytes: u64,
+    download_url: String,
+}
+
+#[derive(Deserialize)]
 struct Digests {
     crc64nvme: String,
     sha256: Option<String>,
@@ -140,6 +162,7 @@ impl Event {
             serde_json::from_slice(body).map_err(|error| Malformed(format!("body: {error}")))?;
         let news = match kind.as_str() {
             "upload.completed" | "upload.duplicate" => News::Completed(Box::new(CompletedUpload::parse(data)?)),
+            "upload.progressed" => News::Progressed(Box::new(GrowingUpload::parse(data)?)),
             "upload.deleted" => News::Deleted(Box::new(in_data(data)?)),
             _ => News::Other { upload_id: data["uploadId"].as_str().map(str::to_owned) },
         };
@@ -159,6 +182,16 @@ impl CompletedUpload {
             download_url: DownloadUrl::parse(&data.download_url)?,
             described: data.described,
         })
+    }
+}
+
+impl GrowingUpload {
+    fn parse(data: Value) -> Result<Self, Malformed> {
+        let ProgressedData { upload_id: id, from_bytes, to_bytes, download_url } = in_data(data)?;
+        if from_bytes >= to_bytes {
+            return Err(Malformed("data.toBytes: nothing is new".to_owned()));
+        }
+        Ok(Self { id, from_bytes, to_bytes, download_url: DownloadUrl::parse(&download_url)? })
     }
 }
 
@@ -221,6 +254,21 @@ mod tests {
         body["data"].as_object_mut().unwrap().remove("downloadUrl");
         let News::Deleted(upload) = parse(&body).unwrap().news else { panic!("{body}") };
         assert_eq!((upload.owner.as_str(), upload.size_bytes, upload.etag.as_str()), ("anonymous", 9, "e-1"));
+    }
+
+    #[test]
+    fn what_is_new_of_a_recording_is_a_range() {
+        let data = |from: u64, to: u64| {
+            json!({
+                "uploadId": "0199B2C3-0000-7000-8000-000000000001", "fromBytes": from, "toBytes": to,
+                "downloadUrl": "https://example.com/upload/x/content?expires=1&signature=hush",
+            })
+        };
+        let event = |data| parse(&json!({ "type": "upload.progressed", "data": data }));
+        let News::Progressed(upload) = event(data(5, 9)).unwrap().news else { panic!() };
+        assert_eq!((upload.from_bytes, upload.to_bytes), (5, 9));
+        let Malformed(message) = event(data(9, 9)).unwrap_err();
+        assert!(message.starts_with("data.toBytes"), "{message}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod config;
 mod data_dir;
 mod download;
 mod event;
+mod growing;
 mod intake;
 mod listing;
 mod log;
@@ -35,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::growing::Growing;
 use crate::intake::Intake;
 use crate::store::Store;
 use crate::webhook::Inbox;
@@ -60,6 +62,7 @@ async fn run() -> anyhow::Result<()> {
     let data_dir = Arc::new(DataDir::open(data_dir)?);
     let store = Store::open(&data_dir.database())?;
     let client = download::client()?;
+    let growing = Growing::new(Arc::clone(&data_dir), client.clone(), stopping.clone());
     let intake = Arc::new(Intake::new(store.clone(), Arc::clone(&data_dir), client, stopping.clone()));
 
     let app = Router::new()
@@ -67,6 +70,7 @@ async fn run() -> anyhow::Result<()> {
             verifiers,
             store: store.clone(),
             intake: Arc::clone(&intake),
+            growing,
             disposition,
             wait,
         }))

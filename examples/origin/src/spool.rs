@@ -3,9 +3,9 @@
 //! Promises: at most [`CHUNKS_AHEAD`] chunks wait in memory, so a slow disk slows the network down; after
 //! [`Spool::finish`] nothing writes to the file any more; after [`publish`] the object survives a power cut.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm;
@@ -37,8 +37,21 @@ pub(crate) struct Spooled {
 impl Spool {
     /// Starts over at `path`: what an earlier attempt left there is cut off.
     pub(crate) fn create(path: PathBuf) -> Self {
+        Self::writing(move || File::create(path))
+    }
+
+    /// Goes on at `path` behind its first `kept_bytes`: what lies behind them is cut off. What is measured is what comes now.
+    pub(crate) fn append(path: PathBuf, kept_bytes: u64) -> Self {
+        Self::writing(move || {
+            let file = OpenOptions::new().create(true).append(true).open(path)?;
+            file.set_len(kept_bytes)?;
+            Ok(file)
+        })
+    }
+
+    fn writing(open: impl FnOnce() -> io::Result<File> + Send + 'static) -> Self {
         let (chunks, arriving) = mpsc::channel(CHUNKS_AHEAD);
-        Self { chunks, writer: spawn_blocking(move || write(&path, arriving)) }
+        Self { chunks, writer: spawn_blocking(move || write(open()?, arriving)) }
     }
 
     /// Hands over the next bytes. False when the writer has given up: [`finish`](Self::finish) tells why.
@@ -54,8 +67,7 @@ impl Spool {
     }
 }
 
-fn write(path: &Path, mut arriving: mpsc::Receiver<Bytes>) -> io::Result<Spooled> {
-    let mut file = File::create(path)?;
+fn write(mut file: File, mut arriving: mpsc::Receiver<Bytes>) -> io::Result<Spooled> {
     let mut sha256 = Sha256::new();
     let mut crc64nvme = crc_fast::Digest::new(CrcAlgorithm::Crc64Nvme);
     let mut head = Vec::new();
@@ -69,6 +81,11 @@ fn write(path: &Path, mut arriving: mpsc::Receiver<Bytes>) -> io::Result<Spooled
     }
     let crc64nvme = crc64nvme.finalize().to_be_bytes();
     Ok(Spooled { size_bytes, sha256: sha256.finalize().into(), crc64nvme, head, file })
+}
+
+/// Waits until what was written survives a power cut.
+pub(crate) async fn sync(spooled: Spooled) -> io::Result<()> {
+    spawn_blocking(move || spooled.file.sync_all()).await?
 }
 
 /// Turns a checked part into the object, durably. Overwrites an object of that name: it can only be the same one,

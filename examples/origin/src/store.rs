@@ -95,6 +95,7 @@ impl Store {
             News::Deleted(described) => {
                 (Some(described.id.to_string()), Some((described.as_ref().clone(), State::Deleted)))
             }
+            News::Progressed(upload) => (Some(upload.id.to_string()), None),
             News::Other { upload_id } => (upload_id.clone(), None),
         };
         self.run(move |connection| {

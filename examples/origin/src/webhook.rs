@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | 200 `{"disposition": …}` | the object is stored, or rejected for good | is done, may delete its copy |
 //! | 200 `{}` | `upload.deleted`: the file is gone here too, and the record says so | is done |
+//! | 200 `{}` | `upload.progressed`: the new bytes are in the growing file, on disk | tells what comes next |
 //! | 200 `{}` | any other event | is done |
 //! | 503, with `Retry-After` while the download runs | not yet, or not this time | delivers again |
 //! | 500 | the record could not be read or written | delivers again |
@@ -25,13 +26,16 @@ use serde_json::json;
 use standardwebhooks::{HEADER_WEBHOOK_ID, Webhook};
 
 use crate::config::Disposition;
-use crate::event::{CompletedUpload, Event, News, UploadId};
+use crate::event::{CompletedUpload, Event, GrowingUpload, News, UploadId};
+use crate::growing::Growing;
 use crate::intake::{Intake, Outcome};
 use crate::log;
 use crate::store::Store;
 
 /// The largest event. They have about a kilobyte; metadata may make it more.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// After these there is no object.
+const ENDINGS: [&str; 3] = ["upload.failed", "upload.expired", "upload.aborted"];
 /// What a delivery is told that came while the download was running.
 const RETRY_AFTER_SECONDS: &str = "10";
 
@@ -41,6 +45,7 @@ pub(crate) struct Inbox {
     pub(crate) verifiers: Vec<Webhook>,
     pub(crate) store: Store,
     pub(crate) intake: Arc<Intake>,
+    pub(crate) growing: Growing,
     pub(crate) disposition: Disposition,
     /// How long a delivery waits for its download.
     pub(crate) wait: Duration,
@@ -75,6 +80,12 @@ impl Inbox {
             Err(error) => return fault(&error),
         };
         let (upload_id, response) = match event.news {
+            News::Progressed(upload) => (Some(upload.id.to_string()), self.grow(*upload).await),
+            // Of what failed or was given up nothing is kept.
+            News::Other { upload_id } if ENDINGS.contains(&event.kind.as_str()) => {
+                let response = self.stop_growing(upload_id.as_deref().and_then(|id| id.parse().ok())).await;
+                (upload_id, response.unwrap_or_else(|| Json(json!({})).into_response()))
+            }
             News::Other { upload_id } => (upload_id, Json(json!({})).into_response()),
             News::Completed(upload) => (Some(upload.described.id.to_string()), self.take_in(*upload).await),
             News::Deleted(upload) => (Some(upload.id.to_string()), self.take_out(upload.id).await),
@@ -90,7 +101,29 @@ impl Inbox {
         response
     }
 
+    /// A late copy of what was told of a recording that has ended changes nothing.
+    async fn grow(&self, upload: GrowingUpload) -> Response {
+        let has_ended = match self.store.upload(upload.id).await {
+            Ok(record) => record.is_some(),
+            Err(error) => return fault(&error),
+        };
+        if has_ended {
+            return Json(json!({})).into_response();
+        }
+        match self.growing.append(&upload).await {
+            Ok(true) => Json(json!({})).into_response(),
+            Ok(false) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            Err(error) => fault(&error),
+        }
+    }
+
+    /// The upload has ended: its growing file goes. What is wrong, if anything is.
+    async fn stop_growing(&self, id: Option<UploadId>) -> Option<Response> {
+        self.growing.end(id?).await.err().map(|error| fault(&error))
+    }
+
     async fn take_in(&self, upload: CompletedUpload) -> Response {
+        let id = upload.described.id;
         let disposition = match self.intake.take(upload, self.wait).await {
             Ok(Outcome::Stored) => self.disposition,
             // Somebody may want to see what was wrong with it. Of what was deleted Quayside has nothing either.
@@ -101,13 +134,15 @@ impl Inbox {
             }
             Err(error) => return fault(&error),
         };
-        Json(json!({ "disposition": disposition })).into_response()
+        // Dying here, or before it is removed: the next delivery finds the record, and removes it.
+        let wrong = self.stop_growing(Some(id)).await;
+        wrong.unwrap_or_else(|| Json(json!({ "disposition": disposition })).into_response())
     }
 
     /// That it is deleted is on record by now.
     async fn take_out(&self, id: UploadId) -> Response {
         match self.intake.remove(id).await {
-            Ok(()) => Json(json!({})).into_response(),
+            Ok(()) => self.stop_growing(Some(id)).await.unwrap_or_else(|| Json(json!({})).into_response()),
             Err(error) => fault(&error),
         }
     }

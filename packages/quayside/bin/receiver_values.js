@@ -2,13 +2,14 @@
 // finds out itself.
 
 import { parsed } from "./text.js";
-import { isSafeUrl } from "./token_values.js";
+import { isAt, isSafeUrl } from "./token_values.js";
 
 const MOST = 8;
 const FIELDS = ["name", "url", "queue", "service", "secret", "kinds"];
 const WAYS = ["url", "queue", "service"];
 const KINDS = [
   "created",
+  "progressed",
   "completed",
   "failed",
   "expired",
@@ -32,6 +33,7 @@ export function receivers(text) {
     return `has ${entries.length} entries, and may have ${MOST}`;
   }
   const names = new Set();
+  const services = new Map();
   for (const [at, entry] of entries.entries()) {
     const complaint = ofEntry(entry);
     if (complaint) {
@@ -41,6 +43,13 @@ export function receivers(text) {
       return `entry ${at}: there is another receiver called ${entry.name}`;
     }
     names.add(entry.name);
+    if (entry.service !== undefined) {
+      const host = entry.name.replaceAll("_", "-");
+      if (services.has(host)) {
+        return `entry ${at} (${entry.name}): https://${host}/ would be its address and that of ${services.get(host)}: give one of them another name`;
+      }
+      services.set(host, entry.name);
+    }
   }
   return entries.map(ofUrl).find(Boolean);
 }
@@ -133,9 +142,12 @@ function ofKinds({ kinds }) {
     return `kinds is not a list of some of ${KINDS.join(", ")}`;
   }
   const unknown = kinds.find((kind) => !KINDS.includes(kind));
-  return unknown === undefined
-    ? undefined
-    : `kinds has ${shortened(JSON.stringify(unknown))}, which is none of ${KINDS.join(", ")}`;
+  if (unknown !== undefined) {
+    return `kinds has ${shortened(JSON.stringify(unknown))}, which is none of ${KINDS.join(", ")}`;
+  }
+  return kinds.includes("upload.progressed") && !kinds.includes("upload.completed")
+    ? "kinds has upload.progressed without upload.completed, which says the rest"
+    : undefined;
 }
 
 function ofUrl(entry, at) {
@@ -143,7 +155,7 @@ function ofUrl(entry, at) {
 }
 
 function isUnseen({ url }) {
-  return url === undefined || ((isSafeUrl(url) || url.startsWith("http://localhost:")) && URL.canParse(url));
+  return url === undefined || ((isSafeUrl(url) || isAt(url, ["http://localhost:"])) && URL.canParse(url));
 }
 
 function isText(value) {

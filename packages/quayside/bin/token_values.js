@@ -40,7 +40,13 @@ export const TOKEN_RULES = {
 
 /** Whether what is told from there, or fetched, is nobody else's on its way. */
 export function isSafeUrl(text) {
-  return text.startsWith("https://") || text.startsWith("http://127.0.0.1:");
+  return isAt(text, ["https://", "http://127.0.0.1:"]);
+}
+
+/** Whether the address begins with one of these, and with nobody's name: of `http://127.0.0.1:1@evil.example` the host stands behind the `@`. */
+export function isAt(text, beginnings) {
+  const beginning = beginnings.find((beginning) => text.startsWith(beginning));
+  return beginning !== undefined && !/^[/\\]*[^/\\?#]*@/.test(text.slice(beginning.length));
 }
 
 /** Whether this JWK set has a key that tokens may be signed with; others the Worker leaves out. */

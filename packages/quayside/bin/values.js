@@ -6,7 +6,7 @@ import { isIPv6 } from "node:net";
 import { receivers, scanner } from "./receiver_values.js";
 import { NUMBERS, TEXTS } from "./settings.js";
 import { trimmed } from "./text.js";
-import { isSafeUrl, keyTemplate, mediaTypes, TOKEN_RULES } from "./token_values.js";
+import { isAt, isSafeUrl, keyTemplate, mediaTypes, TOKEN_RULES } from "./token_values.js";
 
 const U32_MAX = 2n ** 32n - 1n;
 const U64_MAX = 2n ** 64n - 1n;
@@ -78,7 +78,7 @@ const RULES = {
   SCANNER: scanner,
   ACCEPT_HOOK: (text) =>
     text !== "" &&
-    !((isSafeUrl(text) || text.startsWith("http://localhost:")) && URL.canParse(text)) &&
+    !((isSafeUrl(text) || isAt(text, ["http://localhost:"])) && URL.canParse(text)) &&
     "is not an address that begins with https://",
 };
 

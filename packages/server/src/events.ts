@@ -9,6 +9,7 @@ const MOST_SECRET_BYTES = 64;
 
 export type UploadEventType =
   | "upload.created"
+  | "upload.progressed"
   | "upload.completed"
   | "upload.failed"
   | "upload.expired"
@@ -42,7 +43,7 @@ export type UploadData = {
   /** What the token has said, as `metadata`. The client can neither see nor change it. */
   attached: Record<string, string>;
   createdAt: string;
-  /** Missing in `upload.created`. */
+  /** Missing in `upload.created` and `upload.progressed`. */
   endedAt?: string;
   deletedAt?: string;
   etag?: string;
@@ -53,6 +54,9 @@ export type UploadData = {
   quotaWarning?: { used: number; limit: number | null; softLimit: number };
   /** The link that takes one file by which it came, and what whoever made that has said: an owner's word, and not the application's. */
   link?: { id: string; metadata: Record<string, string> };
+  /** What is new of a live upload that is told of on the way, in bytes: from here, and up to here. In `upload.progressed`. */
+  fromBytes?: number;
+  toBytes?: number;
   /** A live upload that ended since nothing more came: its recorder has not said that this is all. */
   truncated?: true;
   /** A signed link to the object; in `upload.held` for the scanner alone. */

@@ -39,14 +39,14 @@ pub(super) async fn redeliver(ids: &[UploadId], admin: Admin<'_>, env: &Env) -> 
     let again = |id| -> LocalBoxFuture<'_, Result<()>> { Box::pin(async move { admin.redeliver(id).await.map(drop) }) };
     let uploads = list::each("redeliver", ids, &again).await;
     let left = drop_those(Vec::new(), &ObjectClient::to_ledgers(env)?).await?;
-    Ok(AdminOutcome::RedeliveredMany { uploads, left })
+    Ok(AdminOutcome::RedeliveredMany { uploads, left, next: None })
 }
 
-/// Sends the events of the first hundred again. Crash here, or anywhere below: some are on their way; who asks again has the others sent.
-pub(super) async fn redeliver_all(admin: Admin<'_>, env: &Env) -> Result<AdminOutcome> {
+/// Sends the events of a page of them again: where nobody takes those of the first one, whoever asks goes on behind it. Crash here, or anywhere below: some are on their way; who asks again has the others sent.
+pub(super) async fn redeliver_all(after: Option<UploadId>, admin: Admin<'_>, env: &Env) -> Result<AdminOutcome> {
     let register = ObjectClient::to_ledgers(env)?;
-    let mut known = call(&register, REGISTER, &ListFailedDeliveries(None)).await?;
-    page(&mut known);
+    let mut known = call(&register, REGISTER, &ListFailedDeliveries(after)).await?;
+    let next = page(&mut known).map(|last| last.upload_id);
     let (failed, mut over) = stand(known.clone(), admin).await;
     let ids: Vec<_> = failed.iter().map(|upload| upload.snapshot.id).collect();
     // Where one of several receivers cannot be told again yet.
@@ -68,7 +68,7 @@ pub(super) async fn redeliver_all(admin: Admin<'_>, env: &Env) -> Result<AdminOu
     let is_sent = |one: &FailedDelivery| uploads.iter().any(|(id, sent)| one.upload_id == *id && is_over(sent));
     over.extend(known.into_iter().filter(|one| is_sent(one) && !still_failed.contains(&one.upload_id)));
     let left = drop_those(over, &register).await?;
-    Ok(AdminOutcome::RedeliveredMany { uploads, left })
+    Ok(AdminOutcome::RedeliveredMany { uploads, left, next })
 }
 
 /// Whether nothing is left to be sent again: it is on its way, or never can be.

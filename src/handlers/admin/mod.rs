@@ -68,7 +68,9 @@ pub(crate) async fn handle(operation: AdminOperation, context: RequestContext<'_
             failed::list(after, admin, context.env).await?
         }
         AdminOperation::RedeliverMany(Redelivery::These(ids)) => failed::redeliver(&ids, admin, context.env).await?,
-        AdminOperation::RedeliverMany(Redelivery::All) => failed::redeliver_all(admin, context.env).await?,
+        AdminOperation::RedeliverMany(Redelivery::All(after)) => {
+            failed::redeliver_all(after, admin, context.env).await?
+        }
         AdminOperation::ReadSwitch => {
             admin.log(None, None);
             AdminOutcome::Switch(switch::read(context.env).await?, UnixMs(now_ms()))

@@ -69,7 +69,14 @@ fn null_field(entry: &Value) -> Option<&str> {
 
 /// Whether keys may be fetched from there. Whoever can change the answer on its way can mint tokens.
 pub fn is_safe_url(url: &str) -> bool {
-    url.starts_with("https://") || url.starts_with("http://127.0.0.1:")
+    is_at(url, &["https://", "http://127.0.0.1:"])
+}
+
+/// Whether the address begins with one of these, and with nobody's name: of `http://127.0.0.1:1@evil.example` the host stands behind the `@`.
+pub fn is_at(url: &str, beginnings: &[&str]) -> bool {
+    let rest = beginnings.iter().find_map(|beginning| url.strip_prefix(beginning));
+    let authority = rest.and_then(|rest| rest.trim_start_matches(['/', '\\']).split(['/', '\\', '?', '#']).next());
+    authority.is_some_and(|authority| !authority.contains('@'))
 }
 
 type Complaint = (&'static str, &'static str);

@@ -45,7 +45,7 @@ use upload_types::json;
 pub use claim_name::ClaimName;
 pub use claims::Claims;
 pub use fault::TokenFault;
-pub use issuer_list::{further, is_safe_url};
+pub use issuer_list::{further, is_at, is_safe_url};
 pub use issuers::{Issuer, Issuers};
 pub use keys::{Key, KeySet, PublicKey, RsaKey, RsaScheme, Secret};
 pub use rules::Rules;

@@ -42,6 +42,9 @@ const MAX_OWNER_BYTES: usize = 255;
 
 const UPLOAD_IDS: &str = "uploadIds";
 
+/// Where a list goes on: the `next` of the page before.
+const CURSOR: &str = "cursor";
+
 /// Understands a request's head; `route` is what stands behind [`PATH`].
 pub(super) fn parse(head: &Head, route: &str) -> Result<Parsed, ApiError> {
     let ready = |operation| Ok(Parsed::Ready(Box::new(Operation::Admin(operation))));
@@ -52,7 +55,7 @@ pub(super) fn parse(head: &Head, route: &str) -> Result<Parsed, ApiError> {
     match route {
         "owners" => {
             allow(head, &[Method::GET])?;
-            let after = head.query_text("cursor");
+            let after = head.query_text(CURSOR);
             if after.as_ref().is_some_and(|name| !is_owner(name)) {
                 return Err(bad_cursor());
             }
@@ -71,9 +74,7 @@ pub(super) fn parse(head: &Head, route: &str) -> Result<Parsed, ApiError> {
         }
         "failed-deliveries" => {
             allow(head, &[Method::GET])?;
-            let after = head.query_parameter("cursor");
-            let after = after.map(|text| UploadId::parse(text).ok_or_else(bad_cursor)).transpose()?;
-            ready(AdminOperation::ListFailedDeliveries(after))
+            ready(AdminOperation::ListFailedDeliveries(cursor(head.query_parameter(CURSOR))?))
         }
         "failed-deliveries/redeliver" => {
             allow(head, &[Method::POST])?;
@@ -110,7 +111,11 @@ fn is_owner(name: &str) -> bool {
 }
 
 fn bad_cursor() -> ApiError {
-    ApiError::bad_request("cursor", "is not the `next` of a list")
+    ApiError::bad_request(CURSOR, "is not the `next` of a list")
+}
+
+fn cursor(text: Option<&str>) -> Result<Option<UploadId>, ApiError> {
+    text.map(|text| UploadId::parse(text).ok_or_else(bad_cursor)).transpose()
 }
 
 /// `{"uploadIds": ["…", "…"]}`.
@@ -119,13 +124,15 @@ fn deletion(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
         .map(|ids| Operation::Admin(AdminOperation::DeleteMany(ids)))
 }
 
-/// `{"uploadIds": ["…"]}`, or `{"all": true}`.
+/// `{"uploadIds": ["…"]}`, or `{"all": true}`, and `"cursor"` where that goes on.
 fn redelivery(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
     const ALL: &str = "all";
-    let mut fields = fields::read(head, body, &[UPLOAD_IDS, ALL])?;
+    let mut fields = fields::read(head, body, &[UPLOAD_IDS, ALL, CURSOR])?;
+    let after = cursor(fields::text(&mut fields, CURSOR)?.as_deref())?;
     let which = match (fields::flag(&mut fields, ALL)?, fields.contains_key(UPLOAD_IDS)) {
         (true, true) => return Err(ApiError::bad_request(ALL, "and uploadIds: send one of them")),
-        (true, false) => Redelivery::All,
+        (true, false) => Redelivery::All(after),
+        (false, _) if after.is_some() => return Err(ApiError::bad_request(CURSOR, "is for `all`")),
         (false, _) => Redelivery::These(list::ids(fields, MAX_REDELIVERED)?),
     };
     Ok(Operation::Admin(AdminOperation::RedeliverMany(which)))
@@ -138,8 +145,8 @@ fn set_switch(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
     const SECONDS: &str = "expiresInSeconds";
     let mut fields = fields::read(head, body, &[MODE, REASON, SECONDS])?;
     let mode = fields::text(&mut fields, MODE)?.as_deref().and_then(SwitchMode::parse);
-    let none = "is none of `open`, `no-creations`, `read-only` and `closed`";
-    let mode = mode.ok_or_else(|| ApiError::bad_request(MODE, none))?;
+    let mode =
+        mode.ok_or_else(|| ApiError::bad_request(MODE, "is none of `open`, `no-creations`, `read-only` and `closed`"))?;
     let reason = fields::text(&mut fields, REASON)?.filter(|reason| !reason.is_empty());
     let is_wrong = |text: &String| text.chars().count() > MAX_REASON_CHARACTERS || text.chars().any(char::is_control);
     if reason.as_ref().is_some_and(is_wrong) {
@@ -153,8 +160,7 @@ fn set_switch(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
         }
         Some(value) => {
             let seconds = value.as_u64().filter(|seconds| (1..=MAX_SWITCH_SECONDS).contains(seconds));
-            let why = "is not 1 to 2592000 (30 days)";
-            Some(seconds.ok_or_else(|| ApiError::bad_request(SECONDS, why))?)
+            Some(seconds.ok_or_else(|| ApiError::bad_request(SECONDS, "is not 1 to 2592000 (30 days)"))?)
         }
     };
     Ok(Operation::Admin(AdminOperation::SetSwitch(SwitchRequest { mode, reason, expires_in_seconds })))
@@ -176,9 +182,12 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &AdminOutcome) -> Reply {
         AdminOutcome::FailedDeliveries { uploads, next } => {
             page("uploads", uploads.iter().map(failed).collect(), next.map(|id| id.to_string()))
         }
-        AdminOutcome::RedeliveredMany { uploads, left } => {
+        AdminOutcome::RedeliveredMany { uploads, left, next } => {
             let mut body = batch("redelivered", uploads);
             body["left"] = json!(left);
+            if let Some(next) = next {
+                body["next"] = json!(next);
+            }
             json_reply(200, &body)
         }
         AdminOutcome::Switch(switch, now) => json_reply(200, &shown(switch, *now)),
@@ -281,7 +290,13 @@ mod tests {
                 "",
                 AdminOperation::ListFailedDeliveries(Some(id)),
             ),
-            (Method::POST, redeliver, r#"{"all":true}"#, AdminOperation::RedeliverMany(Redelivery::All)),
+            (Method::POST, redeliver, r#"{"all":true}"#, AdminOperation::RedeliverMany(Redelivery::All(None))),
+            (
+                Method::POST,
+                redeliver,
+                &format!(r#"{{"all":true,"cursor":"{ID}"}}"#),
+                AdminOperation::RedeliverMany(Redelivery::All(Some(id))),
+            ),
             (
                 Method::POST,
                 redeliver,
@@ -334,6 +349,8 @@ mod tests {
             (Method::POST, redeliver, r#"{"all":false}"#, "uploadIds"),
             (Method::POST, redeliver, r#"{"all":"yes"}"#, "all"),
             (Method::POST, redeliver, r#"{"all":true,"uploadIds":[]}"#, "all"),
+            (Method::POST, redeliver, r#"{"all":true,"cursor":"x"}"#, "cursor"),
+            (Method::POST, redeliver, &format!(r#"{{"uploadIds":[],"cursor":"{ID}"}}"#), "cursor"),
             (Method::POST, redeliver, r#"{"uploadIds":["x"]}"#, "uploadIds"),
             (Method::POST, redeliver, &many(101), "uploadIds"),
             (Method::POST, "uploads/delete", &many(1_001), "uploadIds"),

@@ -22,7 +22,7 @@ use upload_types::{
 /// The largest body: metadata, a name, two digests, and room.
 pub(super) const MAX_BODY_BYTES: u32 = 64 * 1024;
 
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "fileName",
     "fileSize",
     "contentType",
@@ -34,6 +34,7 @@ const FIELDS: [&str; 11] = [
     "metadata",
     live::LIVE,
     live::END_AFTER,
+    live::TELL_EVERY,
 ];
 
 /// Understands the body.
@@ -64,8 +65,9 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
     let on_mismatch = if mode == Mode::Direct { OnMismatch::Fail } else { OnMismatch::Keep };
     let purpose = Purpose::File;
     let end_after_seconds = size(&mut fields, live::END_AFTER)?.map(ByteCount::get);
+    let tell_every_bytes = size(&mut fields, live::TELL_EVERY)?.map(ByteCount::get);
     let is_live = flag(&mut fields, live::LIVE)?;
-    let live = is_live.then(|| live::live(end_after_seconds)).transpose()?;
+    let live = is_live.then(|| live::live(end_after_seconds, tell_every_bytes)).transpose()?;
     let create = Create { mode, file, file_bytes, chunking, purpose, idempotency, on_mismatch, live };
     live::check(&create)?;
     Ok(Operation::Create(create))
@@ -221,6 +223,7 @@ mod tests {
             (r#"{"fileName":"a","fileSize":null,"live":true,"crc64nvme":"ae8b14860a799888"}"#, "live"),
             (r#"{"fileName":"a","fileSize":null,"live":true,"endAfterSeconds":0}"#, "endAfterSeconds"),
             (r#"{"fileName":"a","fileSize":null,"live":true,"endAfterSeconds":86401}"#, "endAfterSeconds"),
+            (r#"{"fileName":"a","fileSize":null,"live":true,"tellEveryBytes":8388607}"#, "tellEveryBytes"),
             (r#"{"fileName":"a","fileSize":1,"md5":"abc"}"#, "md5"),
         ] {
             match create(body) {

@@ -233,6 +233,7 @@ impl Session {
         if let Ok(committed) = &mut decision.answer {
             let counts = !decision.change.parts.is_empty() || decision.change.segment.is_some();
             committed.expires_at = if counts { self.expires_at_if_seen(now) } else { self.expires_at() };
+            decision.change = self.with_progress_told(now, decision.change);
             if committed.phase == Phase::Completed {
                 let mut after = self.clone();
                 after.apply(decision.change.clone());

@@ -13,7 +13,8 @@ use upload_types::{
 };
 
 impl Session {
-    /// Who hears of this. The origin hears of no creation and of no release: nobody but who has asked for that is told of it.
+    /// Who hears of this. The origin hears of no creation and of no release: nobody but who has asked for that is told of it. On the way it does:
+    /// the upload has asked.
     pub(super) fn hearing(&self, kind: EventKind) -> Vec<ReceiverIndex> {
         let is_asked_for = matches!(kind, EventKind::Created | EventKind::Released);
         let is_told = self.spec.policy.tell_origin && !is_asked_for;
@@ -23,8 +24,8 @@ impl Session {
 
     /// The outbox once this has happened, where anybody hears of it.
     pub(super) fn told_of(&self, kind: EventKind, now: UnixMs) -> Option<Outbox> {
-        let hearing = self.hearing(kind);
-        (!hearing.is_empty()).then(|| self.outbox.with(kind, &hearing, now))
+        let outbox = self.outbox.with(kind, &self.hearing(kind), now);
+        (outbox != self.outbox).then_some(outbox)
     }
 
     /// How far the telling of each receiver beside the origin is.
@@ -68,7 +69,7 @@ impl Session {
 
     /// An attempt at telling of this begins that lasts at most `attempt_ms`, and hands out a link that is good for `link_ms`. `None`:
     /// it is not to be told, or not now. A completion or a duplicate is told only while the link leads somewhere, and that something is held
-    /// only while it is.
+    /// only while it is. The link of what is told on the way leads somewhere as long as that is to be told.
     pub(crate) fn delivery_begun(
         &self,
         now: UnixMs,
@@ -77,12 +78,13 @@ impl Session {
         link_ms: u64,
     ) -> Option<StateChange> {
         let id = id.into();
-        self.outbox.next_to(id.receiver).filter(|next| next.kind == id.kind)?;
+        self.outbox.next_to(id.receiver).filter(|next| next.id() == id)?;
         let has_link = id.kind.has_link();
         if (has_link && self.stored_object().is_none()) || (id.kind == EventKind::Held && !self.is_held()) {
             return None;
         }
-        let link_until = (has_link || self.asks_scanner(id)).then(|| now.plus_ms(link_ms));
+        let link_until =
+            (has_link || id.kind == EventKind::Progressed || self.asks_scanner(id)).then(|| now.plus_ms(link_ms));
         let resend_ms = self.spec.policy.resend_ms;
         Some(self.outbox_changed(id, |delivery| delivery.begun(now, attempt_ms, resend_ms, link_until)))
     }
@@ -130,7 +132,8 @@ impl Session {
             // An acknowledgement of a late copy, or of an event that is told again, takes no wish back.
             Delivery { discard: discard || delivery.discard, ..delivery.acknowledged(result) }
         });
-        self.taken_once_all_know(now, change)
+        let change = self.taken_once_all_know(now, change);
+        self.with_progress_told(now, change)
     }
 
     /// The receiver did not acknowledge the event, for this reason.

@@ -1,7 +1,7 @@
 //! What of a session's life goes into its history: derived from what a change has made of it, never from what was meant.
 
 use super::{Content, Phase, Session, StateChange, Uncount};
-use crate::receivers::ORIGIN_NAME;
+use crate::{event::EventKind, receivers::ORIGIN_NAME};
 use upload_types::{
     api_error::ApiError,
     history::{DELIVERY_ATTEMPT, History, RECORDED, SIGNED},
@@ -52,6 +52,10 @@ impl Session {
         }
         for is in after.outbox.iter() {
             let Some(was) = self.outbox.find(is.id()) else { continue };
+            // What is told on the way would push out all else, so only what goes wrong of it is noted.
+            if is.kind == EventKind::Progressed && [was, is].iter().all(|one| one.state != DeliveryState::Failed) {
+                continue;
+            }
             let told = match self.spec.receivers.name_of(is.receiver) {
                 ORIGIN_NAME => is.kind.name().to_owned(),
                 other => format!("{} to {other}", is.kind.name()),

@@ -118,9 +118,7 @@ impl Session {
 
     /// Whoever has not heard that it was held is told what came of it instead.
     fn held_no_more(&self, now: UnixMs, outbox: &Outbox, kinds: &[EventKind]) -> Outbox {
-        let new = kinds
-            .iter()
-            .flat_map(|&kind| self.hearing(kind).into_iter().map(move |to| DeliveryId { receiver: to, kind }));
+        let new = kinds.iter().flat_map(|&kind| self.hearing(kind).into_iter().map(move |to| (to, kind).into()));
         outbox.instead_of(|kind| kind == EventKind::Held, new, now)
     }
 }

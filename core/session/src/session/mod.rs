@@ -42,7 +42,7 @@
 //!
 //! How it ends:
 //! * `change`: what a rule decides. `lifetime`: how long an unfinished upload lives. `lifecycle`: complete, cancel, delete, expire, and what follows.
-//! * `delivery`: the receivers are told. `schedule`: what is to be done next, and when. `backoff`: how long what failed is put off.
+//! * `delivery`: the receivers are told. `progressed`: on the way, too. `schedule`: what is to be done next, and when. `backoff`: how long what failed is put off.
 //! * `holding`: nobody gets the file before somebody has looked at it.
 //! * `history`: what of all this is recorded. `showing`: what anybody may know. `records`: what is stored of it.
 //!
@@ -59,6 +59,7 @@ mod holding;
 mod lifecycle;
 mod parallel;
 mod presigned;
+mod progressed;
 mod single_object;
 mod storage;
 

@@ -2,7 +2,7 @@
 
 use upload_session::{
     alarm::{Effect, Input, Message, Ring},
-    event::{DeliveryId, DeliveryOutcome, Verdict},
+    event::{DeliveryId, DeliveryOutcome, EventKind, Verdict},
     session::Decision,
     storage_fault::StorageFault,
 };
@@ -211,13 +211,12 @@ impl World {
     /// A consumer takes a message, and asks the object what there is to tell.
     pub(crate) fn message(&mut self, id: DeliveryId) {
         let begun = self.decide(None, |session, now| {
-            let (name, event_id) = (session.spec().receivers.name_of(id.receiver), id.kind.id(session.spec().id));
+            let (name, event_id) = (session.spec().receivers.name_of(id.receiver), id.event_id(session.spec().id));
             let Decision { answer, change } = session.begin_delivery(now, name, &event_id, ATTEMPT_MS, LINK_MS);
-            Decision { answer: answer.map(|delivery| delivery.is_some()), change }
+            Decision { answer, change }
         });
-        if begun != Ok(true) {
-            return;
-        }
+        let Ok(Some(delivery)) = begun else { return };
+        self.told_on_the_way(&delivery);
         let takes = self.chance.between(10, 9_000);
         if self.chance.one_in(40) {
             // It dies, and its message comes back.
@@ -239,7 +238,7 @@ impl World {
     }
 
     fn origin_hears(&mut self, id: DeliveryId) {
-        if id.receiver.is_origin() {
+        if id.receiver.is_origin() && id.kind != EventKind::Progressed {
             self.heard.insert(id.kind);
         }
     }
@@ -248,7 +247,7 @@ impl World {
     pub(crate) fn told(&mut self, id: DeliveryId, outcome: &DeliveryOutcome) {
         let verdict = self.decide(None, |session, now| {
             let name = session.spec().receivers.name_of(id.receiver);
-            session.delivery_ended(now, name, &id.kind.id(session.spec().id), outcome)
+            session.delivery_ended(now, name, &id.event_id(session.spec().id), outcome)
         });
         if let Ok(Verdict::RetryAfter { delay_seconds }) = verdict {
             self.at(u64::from(delay_seconds) * 1_000, Event::Message(id));

@@ -10,6 +10,7 @@
 //! | `writer` | the Workers, and their way to R2 and the object |
 //! | `object` | what the object has stored |
 //! | `duties` | its alarm, the queue and the origin |
+//! | `on_the_way` | what is told before the end |
 //! | `sights` | what some worlds must see |
 //! | `storage`, `content` | R2, and bytes that say where they belong |
 //! | `chance` | chance, from a seed |
@@ -22,6 +23,7 @@ mod chance;
 mod content;
 mod duties;
 mod object;
+mod on_the_way;
 mod sights;
 mod storage;
 mod upload;

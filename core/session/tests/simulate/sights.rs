@@ -36,11 +36,15 @@ pub(crate) enum Sight {
     LastPart,
     /// A part was begun while the one before was on its way.
     Ahead,
+    /// A receiver was told of one on the way.
+    OnTheWay,
+    /// And told the same again.
+    OnTheWayAgain,
 }
 
 impl Sight {
     /// All of them.
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Completed,
         Self::Failed,
         Self::Expired,
@@ -59,5 +63,7 @@ impl Sight {
         Self::Truncated,
         Self::LastPart,
         Self::Ahead,
+        Self::OnTheWay,
+        Self::OnTheWayAgain,
     ];
 }

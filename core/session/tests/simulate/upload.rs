@@ -10,7 +10,7 @@ use upload_session::{
 use upload_types::{
     live::Live,
     plan::{Chunking, Limits, Mode, Plan},
-    units::{MIB, UnixMs, UploadId},
+    units::{ByteCount, MIB, UnixMs, UploadId},
     upload::{FileInfo, Purpose},
 };
 
@@ -35,8 +35,10 @@ pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> (Session, u64) {
         _ => Chunking::Agreed(Some(count(chance.between(5, 20) * MIB))),
     };
     let is_live = mode == Mode::Sequential && chance.one_in(4);
-    let live =
-        is_live.then(|| Live { end_after_ms: if chance.one_in(2) { 0 } else { chance.between(30, 3_600) * 1_000 } });
+    let live = is_live.then(|| Live {
+        end_after_ms: if chance.one_in(2) { 0 } else { chance.between(30, 3_600) * 1_000 },
+        tell_every_bytes: if chance.one_in(2) { ByteCount::ZERO } else { count(chance.between(1, 8 * MIB)) },
+    });
     let declared = (!is_live).then(|| count(file));
     let plan = Plan::for_chunks(mode, declared, chunking, limits).expect("a file that is not too large");
     let id = UploadId::from_random_bytes([7; 16]);

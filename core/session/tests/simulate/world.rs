@@ -22,6 +22,7 @@ use crate::{
     content::{Content, count},
     duties::Legacy,
     object::Object,
+    on_the_way::OnTheWay,
     sights::Sight,
     storage::Storage,
     upload,
@@ -96,6 +97,8 @@ pub(crate) struct World {
     pub(crate) writers: Vec<Writer>,
     /// What the origin has heard.
     pub(crate) heard: BTreeSet<EventKind>,
+    /// What the receivers were told on the way.
+    pub(crate) on_the_way: OnTheWay,
     pub(crate) in_ledger: InLedger,
     pub(crate) legacy: Option<Legacy>,
     /// R2 has lost a multipart upload.
@@ -133,6 +136,7 @@ impl World {
             lives: 0,
             writers: Vec::new(),
             heard: BTreeSet::new(),
+            on_the_way: OnTheWay::default(),
             in_ledger: InLedger::Open,
             legacy: None,
             has_lost: false,

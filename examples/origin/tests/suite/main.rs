@@ -8,6 +8,7 @@
 mod content;
 mod deletions;
 mod deliveries;
+mod growing;
 mod process;
 mod refusals;
 mod support;

@@ -41,7 +41,7 @@ class UploadData(_UploadData, total=False):
     contentType: str | None
     # What the token has said, as `metadata`. The client can neither see nor change it.
     attached: dict[str, str]
-    # Missing in "upload.created".
+    # Missing in "upload.created" and "upload.progressed".
     endedAt: str
     deletedAt: str
     etag: str
@@ -52,6 +52,9 @@ class UploadData(_UploadData, total=False):
     quotaWarning: dict[str, int | None]
     # The link that takes one file by which it came, with its `id`, and the `metadata` of whoever made it: an owner's word, and not the application's.
     link: dict[str, object]
+    # What is new of a live upload that is told of on the way, in bytes: from here, and up to here. In "upload.progressed".
+    fromBytes: int
+    toBytes: int
     # A live upload that ended since nothing more came: its recorder has not said that this is all.
     truncated: bool
     # A signed link to the object; in "upload.held" for the scanner alone.
@@ -64,7 +67,7 @@ class UploadEvent(TypedDict):
     """An event. ``id`` is the same in every repetition: remember it, and a repetition is one."""
 
     id: str
-    type: Literal["upload.created", "upload.completed", "upload.failed", "upload.expired", "upload.aborted", "upload.deleted", "upload.duplicate", "upload.held", "upload.released", "upload.rejected"]
+    type: Literal["upload.created", "upload.progressed", "upload.completed", "upload.failed", "upload.expired", "upload.aborted", "upload.deleted", "upload.duplicate", "upload.held", "upload.released", "upload.rejected"]
     timestamp: str
     data: UploadData
 

@@ -233,3 +233,22 @@ fn a_list_that_is_wrong_says_where() {
     let many: Vec<_> = (0..17).map(|number| entry(json!({ "name": format!("n{number}") }))).collect();
     assert_eq!(further(&json!(many).to_string()), Err("has more than 16 issuers".to_owned()));
 }
+
+#[test]
+fn keys_come_from_where_nobody_on_the_way_can_change_them() {
+    for safe in
+        ["https://a.example/jwks", "https://a.example", "http://127.0.0.1:8080/jwks?a@b", "https://a.example/@x"]
+    {
+        assert!(is_safe_url(safe), "{safe}");
+    }
+    for unsafe_url in [
+        "http://a.example/jwks",
+        "http://127.0.0.1.evil.example/",
+        "http://127.0.0.1:1@evil.example/",
+        "https://me@a.example/",
+        "https://me:secret@a.example?x",
+        "https:\\\\me@a.example",
+    ] {
+        assert!(!is_safe_url(unsafe_url), "{unsafe_url}");
+    }
+}

@@ -258,8 +258,11 @@ fn a_piece_is_not_held_and_a_live_upload_is_read_by_nobody() {
     let piece = whole(UploadSpec { purpose: Purpose::Partial, ..held_spec() });
     assert!(!piece.is_held());
     assert!(piece.as_partial("anonymous", None).answer.unwrap().hold, "what it becomes part of is");
-    let live =
-        create(UploadSpec { live: Some(upload_types::live::Live { end_after_ms: 1_000 }), ..held_spec() }).unwrap();
+    let live = create(UploadSpec {
+        live: Some(upload_types::live::Live { end_after_ms: 1_000, ..Default::default() }),
+        ..held_spec()
+    })
+    .unwrap();
     assert!(!live.is_readable());
 }
 

@@ -8,7 +8,7 @@ const A_MINUTE: u64 = 60_000;
 /// One that ends after a minute of silence.
 fn live() -> Session {
     let mut spec = spec(Mode::Sequential, 100 * PART);
-    (spec.plan.open_ended, spec.live) = (true, Some(Live { end_after_ms: A_MINUTE }));
+    (spec.plan.open_ended, spec.live) = (true, Some(Live { end_after_ms: A_MINUTE, ..Live::default() }));
     create(spec).unwrap()
 }
 
@@ -138,7 +138,7 @@ fn it_ends_no_later_than_it_would_expire() {
     let mut spec = spec(Mode::Sequential, 100 * PART);
     spec.plan.open_ended = true;
     for end_after_ms in [0, u64::from(u32::MAX) * 1_000] {
-        spec.live = Some(Live { end_after_ms });
+        spec.live = Some(Live { end_after_ms, ..Live::default() });
         ends_when_it_would_expire(create(spec.clone()).unwrap());
     }
 }
@@ -242,7 +242,7 @@ fn all_that_was_declared_is_there_and_nobody_has_said_that_it_is_all() {
 #[test]
 fn what_its_first_bytes_must_be_is_looked_at_before_anybody_reads_it() {
     let mut spec = spec(Mode::Sequential, 100 * PART);
-    (spec.plan.open_ended, spec.live) = (true, Some(Live { end_after_ms: 0 }));
+    (spec.plan.open_ended, spec.live) = (true, Some(Live::default()));
     spec.types = MediaTypes::parse(["image/*"]).ok();
     let mut s = create(spec).unwrap();
     parts(&mut s, NOW, 0, 1);

@@ -10,6 +10,7 @@ mod model;
 mod parallel;
 mod parallel_histories;
 mod presigned;
+mod progressed;
 mod single_object;
 
 mod assembling;

@@ -199,6 +199,6 @@ fn what_is_kept_of_a_receiver_is_short() {
     let mut s = completed(&[EventKind::Completed]);
     let long = DeliveryOutcome::Refused { policy: ONCE, asked_seconds: None, error: Some("x".repeat(5_000)) };
     tell(&mut s, NOW, SEARCH, EventKind::Completed, &long);
-    let id = DeliveryId { receiver: s.spec.receivers.named(SEARCH).unwrap(), kind: EventKind::Completed };
+    let id: DeliveryId = (s.spec.receivers.named(SEARCH).unwrap(), EventKind::Completed).into();
     assert!(serde_json::to_string(s.outbox.find(id).unwrap()).unwrap().len() < 400);
 }

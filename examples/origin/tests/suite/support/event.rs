@@ -53,6 +53,18 @@ impl Event {
         Self::of("upload.deleted", self.upload_id.clone(), &data)
     }
 
+    /// `upload.progressed`, of the same upload, whose bytes from one to another are new.
+    pub(crate) fn progressed(&self, from: usize, to: usize) -> Self {
+        let mut data = self.body["data"].clone();
+        (data["fromBytes"], data["toBytes"], data["fileSize"]) = (from.into(), to.into(), Value::Null);
+        Self::of("upload.progressed", self.upload_id.clone(), &data)
+    }
+
+    /// `upload.aborted`, of the same upload.
+    pub(crate) fn aborted(&self) -> Self {
+        Self::of("upload.aborted", self.upload_id.clone(), &self.body["data"])
+    }
+
     /// An event of another type.
     pub(crate) fn other(kind: &str) -> Self {
         let upload_id = Uuid::new_v4().to_string();

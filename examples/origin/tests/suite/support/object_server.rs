@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::{StreamExt, stream};
@@ -28,6 +28,10 @@ pub(crate) enum Answer {
     Cut(Vec<u8>),
     /// The first half, and the rest once [`ObjectServer::release`] is called.
     Held(Vec<u8>),
+    /// Of these bytes the range that is asked for.
+    Ranges(Vec<u8>),
+    /// The first half of that, and the connection is gone.
+    RangeCut(Vec<u8>),
     /// No bytes.
     Status(StatusCode),
     /// Another place.
@@ -79,7 +83,7 @@ impl ObjectServer {
     }
 }
 
-async fn content(State(shared): State<Arc<Shared>>) -> Response {
+async fn content(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     let answer = {
         let mut answers = shared.answers.lock().unwrap();
         if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }
@@ -98,9 +102,21 @@ async fn content(State(shared): State<Arc<Shared>>) -> Response {
                 Ok(rest)
             })
         }
+        Answer::Ranges(bytes) => (StatusCode::PARTIAL_CONTENT, wanted(&headers, &bytes)).into_response(),
+        Answer::RangeCut(bytes) => {
+            let cut = halves(&wanted(&headers, &bytes), async { Err(io::Error::other("cut")) });
+            (StatusCode::PARTIAL_CONTENT, cut).into_response()
+        }
         Answer::Status(status) => status.into_response(),
         Answer::Redirect(location) => (StatusCode::FOUND, [(header::LOCATION, location)]).into_response(),
     }
+}
+
+/// What `Range: bytes=2-5` means.
+fn wanted(headers: &HeaderMap, bytes: &[u8]) -> Vec<u8> {
+    let range = headers[header::RANGE].to_str().unwrap().strip_prefix("bytes=").unwrap();
+    let (first, last) = range.split_once('-').unwrap();
+    bytes[first.parse().unwrap()..=last.parse().unwrap()].to_vec()
 }
 
 fn halves(bytes: &[u8], rest: impl Future<Output = io::Result<Bytes>> + Send + 'static) -> Response {

@@ -308,7 +308,7 @@ pub(crate) fn delivery_ended(
     outcome: &DeliveryOutcome,
 ) -> Decision<Verdict> {
     let name = session.spec.receivers.name_of(id.receiver);
-    let event_id = id.kind.id(session.spec.id);
+    let event_id = id.event_id(session.spec.id);
     let mut decision = session.delivery_ended(now, name, &event_id, outcome);
     if let DeliveryOutcome::Acknowledged { discard, verdict: Some(_), .. } = *outcome {
         if uploads.breaks(Mutation::WordApart) {

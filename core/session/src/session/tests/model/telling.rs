@@ -113,6 +113,7 @@ pub(crate) fn kind_bit(kind: EventKind) -> u16 {
         EventKind::Held => 128,
         EventKind::Released => 256,
         EventKind::Rejected => 512,
+        EventKind::Progressed => 1024,
     }
 }
 
