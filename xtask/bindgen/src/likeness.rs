@@ -86,7 +86,9 @@ impl Likeness {
         #[allow(clippy::cast_precision_loss)] // a function has no 2^52 pieces
         let pieces = shared.iter().map(|own| own.len() as f64).collect();
         let is_shared = |piece: &usize| (2..=MOST_OWNERS).contains(&owners[*piece].len());
-        shared.iter_mut().for_each(|own| own.retain(is_shared));
+        for own in &mut shared {
+            own.retain(is_shared);
+        }
         Self { sizes_bytes: bodies.iter().map(|body| body.len()).collect(), pieces, shared, owners }
     }
 
@@ -141,7 +143,9 @@ impl<'a> Window<'a> {
         for piece in &self.likeness.shared[function] {
             self.times[*piece] += 1;
             if self.times[*piece] == 1 {
-                self.likeness.owners[*piece].iter().for_each(|owner| self.common[*owner] += 1);
+                for owner in &self.likeness.owners[*piece] {
+                    self.common[*owner] += 1;
+                }
             }
         }
         while self.bytes > self.most_bytes && self.functions.len() > 1 {
@@ -150,7 +154,9 @@ impl<'a> Window<'a> {
             for piece in &self.likeness.shared[first] {
                 self.times[*piece] -= 1;
                 if self.times[*piece] == 0 {
-                    self.likeness.owners[*piece].iter().for_each(|owner| self.common[*owner] -= 1);
+                    for owner in &self.likeness.owners[*piece] {
+                        self.common[*owner] -= 1;
+                    }
                 }
             }
         }
