@@ -18,6 +18,12 @@ impl Stopwatch {
     }
 }
 
+impl Default for Stopwatch {
+    fn default() -> Self {
+        Self::start()
+    }
+}
+
 /// Milliseconds since the epoch.
 pub(crate) fn now_ms() -> u64 {
     Date::now().as_millis()

@@ -63,7 +63,7 @@ impl EventReceivers {
         let is_remote = |one: &EventReceiver| match &one.address {
             Address::Post(receiver) => {
                 let gets_links = one.name == SCANNER_NAME || one.kinds.iter().any(|kind| kind.has_link());
-                receiver.is_remote() && gets_links
+                gets_links && (receiver.is_remote() || one.name == SCANNER_NAME)
             }
             Address::Queue(_) => false,
         };

@@ -55,10 +55,6 @@ export function scanner({ secret, clamd = "/run/clamav/clamd.ctl", seconds = 50,
 /** What is to become of the file: it is streamed from its link into clamd. */
 async function lookAt({ downloadUrl, fileSize }, clamd, signal) {
   const file = await fetch(downloadUrl, { signal });
-  if ([404, 409, 410].includes(file.status)) {
-    await file.body?.cancel();
-    return { verdict: "hold", reason: "It is gone, or somebody else has decided." };
-  }
   if (file.status !== 200) {
     await file.body?.cancel();
     throw new NotNow(`the file was answered with ${file.status}`);

@@ -40,7 +40,7 @@ export function origin(options, env, context) {
         const mayGo = wishes.some((wish) => wish?.disposition === "delete");
         return Response.json({
           disposition: mayGo ? "delete" : "keep",
-          ...verdictOf(wishes),
+          ...(event.type === "upload.held" && verdictOf(wishes)),
           ...resultOf(wishes, event),
         });
       } catch (error) {
@@ -51,8 +51,12 @@ export function origin(options, env, context) {
   };
 }
 
-/** What is to become of what is held: where several say something, by the most careful word. */
+/** What is to become of what is held: where several say something, by the most careful word. One that nobody knows is a mistake: it is asked again. */
 function verdictOf(wishes) {
+  const unknown = wishes.find(({ verdict } = {}) => !["release", "delete", "hold", undefined, null].includes(verdict));
+  if (unknown !== undefined) {
+    throw new TypeError(`${JSON.stringify(unknown.verdict)} is none of release, delete and hold`);
+  }
   const said = (word) => wishes.find((wish) => wish?.verdict === word);
   const { verdict, reason } = said("delete") ?? said("hold") ?? said("release") ?? {};
   return verdict === undefined ? {} : { verdict, ...(typeof reason === "string" && { reason }) };

@@ -18,7 +18,7 @@ const ROUTES = new Set(["upload", "uploads", "files", "s3", "usage", "healthz", 
 const QUEUE = /^(.+-)?quayside(-.+)?-(events|tasks|dead-letters)$/;
 
 /** What a message of ours is about: each carries one of these and nothing else, and in it an upload's id. */
-const MESSAGES = ["deliver-event", "concatenate", "repair", "verify"];
+const MESSAGES = ["deliver-event", "concatenate", "repair", "store-last-part", "verify"];
 const UPLOAD_ID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 const OPTIONS = new Set([

@@ -4,7 +4,7 @@
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::platform::telemetry::log_line::LogLine;
 use http::Method;
-use upload_protocols::{Asked, Head, Parsed, Protocol, address::BasePath, by_link, header_map, problem_page};
+use upload_protocols::{Asked, Head, Parsed, Protocol, address::BasePath, by_link, problem_page};
 use upload_types::{
     api_error::ApiError,
     effect,
@@ -190,7 +190,7 @@ async fn understand(
 }
 
 fn head_bytes(head: &Head) -> u64 {
-    let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let headers = head.headers.length_bytes();
     (headers + head.path.len() + head.query.len()) as u64
 }
 
@@ -201,7 +201,7 @@ fn head(request: &Request, url: &Url, base_path: &BasePath) -> Result<Head> {
         // What lies outside the base path is no route.
         path: base_path.route(&url.pathname()).unwrap_or_default(),
         query: url.search().strip_prefix('?').unwrap_or_default().to_owned(),
-        headers: header_map(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+        headers: upload_protocols::Headers::of(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
     })
 }
 

@@ -161,7 +161,7 @@ async fn deliver(
         receiver: receiver.to_owned(),
         event_id: event_id.to_owned(),
         attempt_ms: config.webhook_timeout_ms.min(longest_ms),
-        link_ms: config.download_url_ttl_seconds * 1000,
+        link_ms: config.download_url_ttl_seconds.max(1) * 1000,
     };
     let Some(facts) = unless_refused(call(&objects, upload_id, &begin).await)?.flatten() else {
         // Acknowledged already, given up, withdrawn, or forgotten: this is a late copy.

@@ -75,7 +75,7 @@ pub(crate) async fn send(
     };
     let message = Message { id, body: &body, timeout_ms, is_read: is_acknowledgement };
     Ok(match signed_post::send(&message, receiver, secrets, env).await? {
-        Reply::Answer(answer) => understood(answer, asks_scanner(facts)),
+        Reply::Answer(answer) => understood(answer, facts.kind == EventKind::Held, asks_scanner(facts)),
         Reply::Silence(_) => Answer::Refused { status: None, asked_seconds: None, why: None },
     })
 }
@@ -108,8 +108,8 @@ fn is_acknowledgement(status: u16) -> bool {
     (200..300).contains(&status)
 }
 
-/// Whoever must say what is to become of something, and does not, has not answered.
-fn understood(answer: exchange::Answer, must_judge: bool) -> Answer {
+/// Whoever must say what is to become of what is held, and does not, has not answered; nor has whoever says it in a word that nobody knows.
+fn understood(answer: exchange::Answer, may_judge: bool, must_judge: bool) -> Answer {
     let exchange::Answer { status, asked_seconds, claims_json, body } = answer;
     let refused = |why| Answer::Refused { status: Some(status), asked_seconds, why };
     let body = match body {
@@ -121,7 +121,8 @@ fn understood(answer: exchange::Answer, must_judge: bool) -> Answer {
         // The answer may say what is to become of the object.
         Ok(said) => {
             let verdict = HeldVerdict::read(&said);
-            if must_judge && verdict.is_none() {
+            let is_unknown_word = may_judge && !said["verdict"].is_null();
+            if verdict.is_none() && (must_judge || is_unknown_word) {
                 return refused(Some(NO_VERDICT));
             }
             let result = Some(&said["result"]).filter(|result| !result.is_null()).map(ToString::to_string);

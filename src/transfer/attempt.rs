@@ -217,10 +217,16 @@ impl Driver<'_> {
     async fn commit(&mut self, commit: &Commit) -> Result<Input, TransferError> {
         let Driver { id, objects, .. } = *self;
         let is_row = commit.remainder.is_some_and(|remainder| remainder.place == SegmentPlace::Row);
-        let committed = match self.row.as_ref().filter(|_| is_row) {
-            Some(row) => commit_with_bytes(objects, id, commit, row).await,
-            None => self.pipeline.beside(call(objects, id, commit)).await,
+        let committed = if let Some(row) = self.row.as_ref().filter(|_| is_row) {
+            commit_with_bytes(objects, id, commit, row).await
+        } else {
+            let stop = self.pipeline.stop.clone();
+            let committing = Box::pin(self.pipeline.beside(call(objects, id, commit)));
+            while_renewing(objects, id, self.lease.attempt, &stop, committing).await
         };
+        if committed.is_ok() {
+            self.pipeline.stop.heard();
+        }
         told(committed, Input::Committed)
     }
 

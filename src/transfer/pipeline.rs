@@ -16,10 +16,13 @@ use crate::transfer::{error::TransferError, given::Given, prefix::Tail, relay::R
 /// A part whose bytes are given to R2, and the relay when they are.
 type Giving<'a> = LocalBoxFuture<'a, (Relay, Result<Given<'a>, TransferError>)>;
 
+/// The same while it is under way, and when it is done.
+type Ahead<'a> = Pin<Box<MaybeDone<Giving<'a>>>>;
+
 /// The relay of a body, and the part that it is at ahead of its turn.
 pub(crate) struct Pipeline<'a> {
     relay: Option<Relay>,
-    ahead: Option<Pin<Box<MaybeDone<Giving<'a>>>>>,
+    ahead: Option<(PartAhead, Ahead<'a>)>,
     /// Given where the attempt shall end.
     pub(crate) stop: StopSignal,
 }
@@ -50,17 +53,21 @@ impl<'a> Pipeline<'a> {
         next: Option<PartAhead>,
     ) -> Result<(Receipt, Option<Sha256State>), TransferError> {
         let given = match self.ahead.take() {
-            Some(ahead) => self.taken_back(ahead).await?,
+            Some((begun, ahead)) if (begun.number, begun.bytes) == (number, bytes) => self.taken_back(ahead).await?,
+            Some(other) => {
+                self.ahead = Some(other);
+                return Err(Error::from("another part was begun ahead").into());
+            }
             None => self.relay()?.part(upload, number, bytes, Some(tail), copy).await?,
         };
-        if let Some(PartAhead { number, bytes }) = next
+        if let Some(next) = next
             && let Some(mut relay) = self.relay.take()
         {
             let giving: Giving<'a> = Box::pin(async move {
-                let given = relay.part(upload, number, bytes, None, None).await;
+                let given = relay.part(upload, next.number, next.bytes, None, None).await;
                 (relay, given)
             });
-            self.ahead = Some(Box::pin(maybe_done(giving)));
+            self.ahead = Some((next, Box::pin(maybe_done(giving))));
         }
         let sha256_so_far = given.sha256_so_far.clone();
         let receipt = self.beside(given.answered()).await?;
@@ -69,7 +76,7 @@ impl<'a> Pipeline<'a> {
 
     /// Does something while the bytes of the part ahead flow.
     pub(crate) async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let Some(ahead) = &mut self.ahead else { return work.await };
+        let Some((_, ahead)) = &mut self.ahead else { return work.await };
         match select(pin!(work), ahead.as_mut()).await {
             Either::Left((done, _)) => done,
             Either::Right(((), work)) => work.await,
@@ -78,7 +85,7 @@ impl<'a> Pipeline<'a> {
 
     /// Ends what was begun ahead. When this returns, its request to R2 is over, and the rest of the body is here.
     pub(crate) async fn settle(&mut self) {
-        let Some(ahead) = self.ahead.take() else { return };
+        let Some((_, ahead)) = self.ahead.take() else { return };
         self.stop.give();
         if let Ok(given) = self.taken_back(ahead).await {
             // All its bytes had been given. R2 has a part that nobody counts, or has not.
@@ -86,7 +93,7 @@ impl<'a> Pipeline<'a> {
         }
     }
 
-    async fn taken_back(&mut self, mut ahead: Pin<Box<MaybeDone<Giving<'a>>>>) -> Result<Given<'a>, TransferError> {
+    async fn taken_back(&mut self, mut ahead: Ahead<'a>) -> Result<Given<'a>, TransferError> {
         ahead.as_mut().await;
         let Some((relay, given)) = ahead.as_mut().take_output() else {
             return Err(Error::from("a part that was begun ahead is gone").into());

@@ -20,7 +20,10 @@ use worker::Delay;
 
 use crate::log::Stopwatch;
 
-/// Says to whoever moves bytes that it shall end.
+/// Whoever could not say it tries again no sooner than this.
+const SOONEST_MS: u64 = 5_000;
+
+/// Says to whoever moves bytes that it shall end; and knows when the attempt was last heard of, from one part to the next.
 #[derive(Clone, Default)]
 pub(crate) struct StopSignal(Rc<Signal>);
 
@@ -28,9 +31,19 @@ pub(crate) struct StopSignal(Rc<Signal>);
 struct Signal {
     is_given: Cell<bool>,
     waker: RefCell<Option<Waker>>,
+    heard: RefCell<Stopwatch>,
 }
 
 impl StopSignal {
+    /// The upload's object has heard of the attempt.
+    pub(crate) fn heard(&self) {
+        self.0.heard.replace(Stopwatch::start());
+    }
+
+    fn silent_ms(&self) -> u64 {
+        self.0.heard.borrow().elapsed_ms()
+    }
+
     /// Whoever moves bytes ends.
     pub(crate) fn give(&self) {
         self.0.is_given.set(true);
@@ -61,7 +74,7 @@ pub(crate) async fn while_renewing<T>(
     work: LocalBoxFuture<'_, T>,
 ) -> T {
     let renewing = Box::pin(async {
-        renew_until_lost(objects, upload, attempt).await;
+        renew_until_lost(objects, upload, attempt, stop).await;
         stop.give();
         pending::<()>().await;
     });
@@ -73,18 +86,17 @@ pub(crate) async fn while_renewing<T>(
 }
 
 /// Returns when the attempt has lost its right, or nobody has heard of it for too long.
-async fn renew_until_lost(objects: &ObjectClient, upload: UploadId, attempt: u64) {
-    let mut since_heard = Stopwatch::start();
+async fn renew_until_lost(objects: &ObjectClient, upload: UploadId, attempt: u64, stop: &StopSignal) {
     loop {
-        Delay::from(Duration::from_millis(RENEW_EVERY_MS)).await;
+        Delay::from(Duration::from_millis(RENEW_EVERY_MS.saturating_sub(stop.silent_ms()).max(SOONEST_MS))).await;
         let renew = Renew { attempt };
         let asked = Box::pin(call(objects, upload, &renew));
         match select(asked, Delay::from(Duration::from_millis(RENEW_EVERY_MS))).await {
-            Either::Left((Ok(()), _)) => since_heard = Stopwatch::start(),
+            Either::Left((Ok(()), _)) => stop.heard(),
             // It has lost its right.
             Either::Left((Err(Error::Refused(_)), _)) => return,
             Either::Left((Err(Error::Fault(_)), _)) | Either::Right(_) => {
-                if since_heard.elapsed_ms() >= WRITER_STOPS_AFTER_MS {
+                if stop.silent_ms() >= WRITER_STOPS_AFTER_MS {
                     return;
                 }
             }

@@ -3,6 +3,7 @@
 // And what it makes of their answers.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -121,13 +122,22 @@ test("the setting BASE_PATH is read as the Worker reads it", (t) => {
   }
 });
 
+/** What the queues carry, as the Worker names it. */
+const messages = [
+  ...readFileSync(join(repositoryRoot, "durable-objects/src/rpc/upload.rs"), "utf8")
+    .replace(/^[\s\S]*pub enum QueueMessage \{([\s\S]*?)\n\}[\s\S]*$/, "$1")
+    .matchAll(/rename = "([a-z-]+)"/g),
+].map(([, name = ""]) => name);
+assert.ok(messages.includes("store-last-part"));
+
 const uploadId = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 const TELL = { "deliver-event": { uploadId, eventId: "evt_1" } };
 
 test("a batch is its own by its queue's name, and where a message is; of dead letters, where every one is", (t) => {
   const said = t.mock.method(console, "error", () => {});
   const named = createQuayside({ queues: ["uploads", "uploads-dead-letters"] });
-  const cases: [typeof quayside, string, unknown[] | undefined, boolean][] = [
+  type Case = [typeof quayside, string, unknown[] | undefined, boolean];
+  const cases: Case[] = [
     [quayside, "quayside-events", [TELL], true],
     [quayside, "quayside-staging-tasks", [{ verify: { uploadId } }, { repair: { uploadId } }], true],
     [quayside, "shop-quayside-dead-letters", [TELL, { concatenate: { uploadId } }], true],
@@ -136,6 +146,7 @@ test("a batch is its own by its queue's name, and where a message is; of dead le
     [quayside, "quayside-shop-dead-letters", [TELL, { order: 7 }], false],
     [quayside, "quayside-shop-dead-letters", [{ order: 7 }], false],
     [quayside, "quayside-events", [{ ...TELL, order: 7 }], false],
+    ...messages.map((name): Case => [quayside, "quayside-tasks", [{ [name]: { uploadId } }], true]),
     [quayside, "quayside-tasks", [{ verify: { uploadId: "order-7" } }], false],
     [quayside, "quayside-tasks", [{ verify: true }], false],
     [quayside, "quayside-tasks", ["text"], false],

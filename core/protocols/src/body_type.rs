@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     fn head(content_type: &str) -> Head {
-        let headers = crate::header_map([("content-type", content_type)]);
+        let headers = crate::Headers::of([("content-type", content_type)]);
         Head { method: Method::POST, path: String::new(), query: String::new(), headers }
     }
 

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     fn head(name: &'static str, value: &str) -> Head {
-        let headers = crate::header_map([(name, value)]);
+        let headers = crate::Headers::of([(name, value)]);
         Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers }
     }
 

@@ -13,8 +13,7 @@ pub(super) fn file_name(head: &Head) -> String {
 
 /// The name, fit to be shown, where there is one.
 pub(super) fn given_name(head: &Head) -> Option<String> {
-    let parameters =
-        head.headers.get("content-disposition").map(|value| parameters(&String::from_utf8_lossy(value.as_bytes())));
+    let parameters = head.headers.get("content-disposition").map(parameters);
     let parameters = parameters.unwrap_or_default();
     let parameter = |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let name = named(parameter("filename*"), parameter("filename").map(str::to_owned));
@@ -118,7 +117,7 @@ mod tests {
             (";;;=;=", "file"),
             (long.as_str(), &"é".repeat(512)),
         ] {
-            let headers = crate::header_map([("content-disposition", value)]);
+            let headers = crate::Headers::of([("content-disposition", value)]);
             let head = Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers };
             assert_eq!(file_name(&head), expected, "{value:?}");
         }

@@ -27,6 +27,7 @@ mod file_words;
 pub mod filepond;
 pub mod form;
 pub mod google;
+mod headers;
 mod idempotency;
 pub mod ietf;
 pub mod json;
@@ -40,7 +41,8 @@ mod sample;
 pub mod tus;
 mod whole_body;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+pub use headers::Headers;
+use http::Method;
 use percent_encoding::percent_decode_str;
 use problem::Problem;
 
@@ -67,13 +69,13 @@ pub struct Head {
     /// What stands behind the `?`, as sent.
     pub query: String,
     /// The headers.
-    pub headers: HeaderMap,
+    pub headers: Headers,
 }
 
 impl Head {
     /// A header as text; `None` where it is missing or not printable ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok().map(str::trim)
+        self.headers.get(name).and_then(headers::printable).map(str::trim)
     }
 
     /// A header that is there, as text; empty where it is not printable ASCII, so that it is refused rather than overlooked.
@@ -125,21 +127,6 @@ impl Head {
         let spaced = self.query_parameter(name)?.replace('+', " ");
         Some(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
     }
-}
-
-/// Headers from names and values, as the platform hands them over: it has checked them, and has put one that was sent twice together. A
-/// value with control characters, which [`HeaderValue`] cannot hold, stays one that is not printable, and is refused wherever it is read.
-pub fn header_map<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for (name, value) in pairs {
-        let unprintable = HeaderValue::from_bytes(&[0x80]);
-        if let (Ok(name), Ok(value)) =
-            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()).or(unprintable))
-        {
-            headers.append(name, value);
-        }
-    }
-    headers
 }
 
 /// What a protocol makes of a request's head.

@@ -70,11 +70,11 @@ mod tests {
     use http::Method;
 
     use super::*;
-    use crate::{Parsed, Protocol, header_map};
+    use crate::{Headers, Parsed, Protocol};
 
     fn created(address: &str, headers: &[(&'static str, &str)]) -> Result<Option<Live>, ApiError> {
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
-        let headers = header_map(headers.iter().copied());
+        let headers = Headers::of(headers.iter().copied());
         let head = Head { method: Method::POST, path: path.to_owned(), query: query.to_owned(), headers };
         match Protocol::of(&head).parse(&head)? {
             Parsed::Ready(operation) => match *operation {

@@ -23,7 +23,7 @@ pub(crate) fn limits() -> Limits {
 
 pub(crate) fn head(method: Method, address: &str, headers: &[(&'static str, &str)]) -> Head {
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
-    let headers = crate::header_map(headers.iter().copied());
+    let headers = crate::Headers::of(headers.iter().copied());
     Head { method, path: path.to_owned(), query: query.to_owned(), headers }
 }
 

@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use http::{HeaderMap, Method};
+use http::Method;
 use serde_json::json;
 use upload_protocols::{
     Asked, Head, Protocol,
@@ -88,7 +88,7 @@ fn status(protocol: Protocol, refusal: &ApiError) -> u16 {
         method: Method::PATCH,
         path: "/files/067e6162-3b6f-4ae2-a171-2470b63dff00".to_owned(),
         query: String::new(),
-        headers: HeaderMap::new(),
+        headers: upload_protocols::Headers::default(),
     };
     let asked = Asked { head: &head, limits: None, base_url: "", problems_url: "/", now: UnixMs(0) };
     protocol.problem(&asked, refusal, None).status

@@ -15,6 +15,10 @@ use upload_types::{
     upload::DeliveryState,
 };
 
+/// Whoever has fallen behind is told of so many times what it wants to hear of at a time, and no more: it has one attempt's time to fetch it.
+/// What is left is due as soon as it has acknowledged that.
+const MOST_AT_ONCE: u64 = 16;
+
 /// All deliveries, in the order in which their events happened: at most one of a kind to each receiver.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -40,6 +44,8 @@ impl Outbox {
         if !is_settled || to.saturating_sub(from) < every {
             return self.clone();
         }
+        let most = ByteCount::new(every.get().saturating_mul(MOST_AT_ONCE)).and_then(|most| from.checked_add(most));
+        let to = most.map_or(to, |most| to.min(most));
         let new = Delivery {
             new_bytes: Some(NewBytes { from, to }),
             // A link that was handed out stays good.

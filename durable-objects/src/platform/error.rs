@@ -7,7 +7,6 @@ use upload_types::api_error::ApiError;
 use wasm_bindgen::JsValue;
 
 /// Why something did not succeed.
-#[derive(Debug)]
 pub enum Error {
     /// The client is told so in the words of its protocol. Nothing that was counted has changed.
     Refused(ApiError),
@@ -24,6 +23,13 @@ impl fmt::Display for Error {
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Fault(fault) => fault.fmt(f),
         }
+    }
+}
+
+/// In words, too: whoever asks for more than words gets it from the log.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

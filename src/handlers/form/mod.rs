@@ -14,7 +14,6 @@ mod files;
 mod open;
 
 use durable_objects::platform::error::{Error, Result};
-use http::HeaderValue;
 use upload_protocols::{
     Asked, Head,
     form::{self, Fields, FileHead, FormRequest, TOKEN_FIELD},
@@ -142,8 +141,7 @@ async fn store_all(
 /// The head with the token that the form has brought, where no header has one.
 fn with_token(head: &Head, fields: &Fields) -> Head {
     let mut head = head.clone();
-    let token =
-        fields.get(TOKEN_FIELD).and_then(|token| HeaderValue::from_str(&format!("Bearer {}", token.trim())).ok());
+    let token = fields.get(TOKEN_FIELD).map(|token| format!("Bearer {}", token.trim()));
     if let Some(token) = token
         && !head.headers.contains_key("authorization")
     {

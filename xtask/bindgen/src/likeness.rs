@@ -18,7 +18,7 @@ const MOST_OWNERS: usize = 300;
 
 /// How far back gzip finds something, and how far back is near.
 const WINDOW_BYTES: usize = 32 * 1024;
-const NEAR_BYTES: usize = 4_000;
+const NEAR_BYTES: usize = 1_000;
 
 /// How much more counts what is near.
 const NEAR_WEIGHT: f64 = 0.5;

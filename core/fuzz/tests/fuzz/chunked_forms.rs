@@ -19,7 +19,7 @@ pub(crate) fn fields(input: &[u8]) {
         method: Method::POST,
         path: "/upload".to_owned(),
         query: String::new(),
-        headers: http::HeaderMap::new(),
+        headers: upload_protocols::Headers::default(),
     };
     let said = Said { head: &head, fields: &fields, file_name: Some("a/b.bin"), content_type: Some("image/png") };
     let Ok(Some(chunk)) = recognize(&said) else { return };

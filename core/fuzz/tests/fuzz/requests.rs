@@ -3,9 +3,9 @@
 //! Whatever comes in, what goes out is a good answer: its headers can be sent (nothing in them ends a line), its document is JSON,
 //! and what a client says of its file comes back in every rendering without breaking one.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 use serde_json::Value;
-use upload_protocols::{Asked, Head, Parsed, Protocol};
+use upload_protocols::{Asked, Head, Headers, Parsed, Protocol};
 use upload_session::session::Session;
 use upload_types::{
     api_error::ApiError,
@@ -85,14 +85,15 @@ pub(crate) fn read(input: &[u8]) -> Option<(Head, &[u8])> {
     let first = std::str::from_utf8(lines.next()?).ok()?;
     let (method, address) = first.split_once(' ')?;
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
-    let mut headers = HeaderMap::new();
+    let mut pairs = Vec::new();
     for line in lines {
         let colon = line.iter().position(|byte| *byte == b':')?;
         // What a server lets through.
         let name = HeaderName::from_bytes(&line[..colon]).ok()?;
         let value = HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?;
-        headers.append(name, value);
+        pairs.push((name, String::from_utf8_lossy(value.as_bytes()).into_owned()));
     }
+    let headers = Headers::of(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let method = Method::from_bytes(method.as_bytes()).ok()?;
     Some((Head { method, path: path.to_owned(), query: query.to_owned(), headers }, body))
 }

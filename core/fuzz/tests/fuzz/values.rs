@@ -1,8 +1,8 @@
 //! Single values: what stands in one header or one setting.
 
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderValue, Method};
 use upload_access::cors::AllowedOrigins;
-use upload_protocols::{Head, Parsed, Protocol};
+use upload_protocols::{Head, Headers, Parsed, Protocol};
 use upload_session::storage_fault;
 use upload_types::{
     byte_range::{self, Wanted},
@@ -12,11 +12,14 @@ use upload_types::{
 };
 
 fn head(method: Method, path: &str, headers: &[(&'static str, &[u8])]) -> Option<Head> {
-    let mut map = HeaderMap::new();
+    let mut pairs = Vec::new();
     for (name, value) in headers {
-        map.append(*name, HeaderValue::from_bytes(value).ok()?);
+        // What a server lets through.
+        HeaderValue::from_bytes(value).ok()?;
+        pairs.push((*name, String::from_utf8_lossy(value)));
     }
-    Some(Head { method, path: path.to_owned(), query: String::new(), headers: map })
+    let headers = Headers::of(pairs.iter().map(|(name, value)| (*name, &**value)));
+    Some(Head { method, path: path.to_owned(), query: String::new(), headers })
 }
 
 /// Each of the structured fields (RFC 9651) that is read.

@@ -156,7 +156,7 @@ mod tests {
     fn asked(method: &str, target: &str, body: &str) -> Result<Operation, ApiError> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let (path, query) = (path.replace("{id}", ID), query.to_owned());
-        let head = Head { method: method.parse().unwrap(), path, query, headers: http::HeaderMap::new() };
+        let head = Head { method: method.parse().unwrap(), path, query, headers: crate::Headers::default() };
         match parse(&head)? {
             Parsed::Ready(operation) => Ok(*operation),
             Parsed::NeedsBody { finish, .. } => finish(&head, body.as_bytes()),
@@ -211,7 +211,7 @@ mod tests {
             assert!(matches!(refused, Err(ApiError::BadRequest { .. })), "{method} {target} {body}: {refused:?}");
         }
         assert_eq!(asked("GET", "/s3/multipart/nobody", ""), Err(ApiError::NotAnUploadId));
-        let headers = crate::header_map([("content-type", "multipart/form-data")]);
+        let headers = crate::Headers::of([("content-type", "multipart/form-data")]);
         for path in ["/s3/multipart".to_owned(), format!("/s3/multipart/{ID}/complete")] {
             let form = Head { method: Method::POST, path, query: String::new(), headers: headers.clone() };
             assert!(matches!(parse(&form), Err(ApiError::UnsupportedMediaType { .. })), "{}", form.path);

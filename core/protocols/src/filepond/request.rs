@@ -88,7 +88,7 @@ pub fn creation(head: &Head, fields: &[(String, String)]) -> Result<Option<Creat
 
 /// The bytes of the header are UTF-8.
 fn name(head: &Head) -> Option<String> {
-    let in_header = head.headers.get(NAME).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let in_header = head.headers.get(NAME).map(str::to_owned);
     in_header.or_else(|| head.query_text("name")).as_deref().and_then(disposition::presentable)
 }
 

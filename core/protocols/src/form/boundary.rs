@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     fn of(content_type: &str) -> Result<Boundary, ApiError> {
-        let headers = crate::header_map([("content-type", content_type)]);
+        let headers = crate::Headers::of([("content-type", content_type)]);
         Boundary::of(&Head { method: Method::POST, path: String::new(), query: String::new(), headers })
     }
 

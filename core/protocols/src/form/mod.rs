@@ -30,7 +30,7 @@ pub(crate) mod tests {
 
     /// A boundary, in tests.
     pub(crate) fn boundary(text: &str) -> Boundary {
-        let headers = crate::header_map([("content-type", format!("multipart/form-data; boundary={text}").as_str())]);
+        let headers = crate::Headers::of([("content-type", format!("multipart/form-data; boundary={text}").as_str())]);
         let head = crate::Head { method: http::Method::POST, path: String::new(), query: String::new(), headers };
         Boundary::of(&head).unwrap()
     }

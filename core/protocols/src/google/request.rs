@@ -124,7 +124,8 @@ fn session(head: &Head, fields: &Map<String, Value>) -> Result<Operation, ApiErr
         crc64nvme: None,
         memo: None,
     };
-    let asked = format!("{}?{}\n{length:?}\n{content_type:?}\n{fields:?}", head.path, head.query);
+    let described = serde_json::to_string(fields).unwrap_or_default();
+    let asked = format!("{}?{}\n{length:?}\n{content_type:?}\n{described}", head.path, head.query);
     Ok(Operation::Create(Create {
         mode: Mode::Sequential,
         file,

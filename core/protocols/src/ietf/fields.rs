@@ -33,7 +33,7 @@ pub(super) const PARTIAL_UPLOAD: &str = "application/partial-upload";
 /// A field that is an Item; `None` where it is missing or is none.
 fn item(head: &Head, name: &str) -> Option<BareItem> {
     // A field sent twice is a list, whose Items are none.
-    let mut values = head.headers.get_all(name).iter();
+    let mut values = head.headers.get_all(name);
     let (value, None) = (values.next()?, values.next()) else { return None };
     Parser::new(value).parse::<Item>().ok().map(|item| item.bare_item)
 }
@@ -63,10 +63,10 @@ mod tests {
     use http::Method;
 
     use super::*;
-    use crate::header_map;
+    use crate::Headers;
 
     fn with(name: &'static str, values: &[&str]) -> Head {
-        let headers = header_map(values.iter().map(|value| (name, *value)));
+        let headers = Headers::of(values.iter().map(|value| (name, *value)));
         Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers }
     }
 

@@ -23,7 +23,7 @@ use version::Version;
 
 /// Whether a request says that it speaks this protocol. Requests that only ask or cancel need not say so.
 pub fn is_spoken(head: &Head) -> bool {
-    [COMPLETE, INCOMPLETE, INTEROP].iter().any(|name| head.headers.contains_key(*name))
+    [COMPLETE, INCOMPLETE, INTEROP].iter().any(|name| head.headers.contains_key(name))
         || media_type(head).as_deref() == Some(PARTIAL_UPLOAD)
 }
 

@@ -18,7 +18,7 @@ fn limits() -> Limits {
 }
 
 fn head(method: Method, path: &str, headers: &[(&'static str, &str)]) -> Head {
-    Head { method, path: path.to_owned(), query: String::new(), headers: crate::header_map(headers.iter().copied()) }
+    Head { method, path: path.to_owned(), query: String::new(), headers: crate::Headers::of(headers.iter().copied()) }
 }
 
 fn asked(head: &Head) -> Asked<'_> {

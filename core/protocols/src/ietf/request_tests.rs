@@ -10,7 +10,7 @@ fn ask(method: Method, path: &str, headers: &[(&'static str, &str)]) -> Result<O
         method,
         path: path.to_owned(),
         query: String::new(),
-        headers: crate::header_map(headers.iter().copied()),
+        headers: crate::Headers::of(headers.iter().copied()),
     };
     parse(&head, Completion::WhenTold)
 }
@@ -73,7 +73,7 @@ fn contents_whose_length_nobody_has_said() {
                     method,
                     path: path.to_owned(),
                     query: String::new(),
-                    headers: crate::header_map(headers.iter().copied()),
+                    headers: crate::Headers::of(headers.iter().copied()),
                 },
                 unfinished,
             )

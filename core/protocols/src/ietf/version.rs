@@ -12,7 +12,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderValue, Method, header::CONTENT_TYPE};
+use http::Method;
 
 use super::fields::{self, COMPLETE, INCOMPLETE, INTEROP, LIMIT, PARTIAL_UPLOAD};
 use crate::{FILES_PATH, Head, body_type::is_multipart};
@@ -47,13 +47,13 @@ impl Version {
         if self.is_at_most(3)
             && let Some(incomplete) = fields::boolean(&head, INCOMPLETE)
         {
-            head.headers.insert(COMPLETE, HeaderValue::from_static(fields::written(!incomplete)));
+            head.headers.insert(COMPLETE, fields::written(!incomplete));
         }
         let is_append = head.method == Method::PATCH
             && head.path.strip_prefix(FILES_PATH).is_some_and(|rest| !rest.trim_matches('/').is_empty());
         // A form stays one, and is refused.
         if is_append && !is_multipart(&head) {
-            head.headers.insert(CONTENT_TYPE, HeaderValue::from_static(PARTIAL_UPLOAD));
+            head.headers.insert("content-type", PARTIAL_UPLOAD);
         }
         Cow::Owned(head)
     }
@@ -83,10 +83,10 @@ impl Version {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::header_map;
+    use crate::Headers;
 
     fn head(method: Method, path: &str, headers: &[(&'static str, &str)]) -> Head {
-        Head { method, path: path.to_owned(), query: String::new(), headers: header_map(headers.iter().copied()) }
+        Head { method, path: path.to_owned(), query: String::new(), headers: Headers::of(headers.iter().copied()) }
     }
 
     #[test]

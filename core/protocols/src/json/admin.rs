@@ -237,7 +237,7 @@ mod tests {
     fn head(method: Method, route: &str) -> Head {
         let (path, query) = route.split_once('?').unwrap_or((route, ""));
         let (path, query) = (format!("{PATH}{path}"), query.to_owned());
-        Head { method, path, query, headers: http::HeaderMap::new() }
+        Head { method, path, query, headers: crate::Headers::default() }
     }
 
     fn asked(method: Method, route: &str, body: &str) -> Result<AdminOperation, ApiError> {

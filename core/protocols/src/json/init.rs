@@ -143,7 +143,7 @@ mod tests {
             method: Method::POST,
             path: "/upload/init".to_owned(),
             query: String::new(),
-            headers: crate::header_map(headers.iter().copied()),
+            headers: crate::Headers::of(headers.iter().copied()),
         }
     }
 

@@ -21,15 +21,18 @@ pub(super) fn parse(head: &Head, id: UploadId, action: &str) -> Result<Parsed, A
     allow(head, &[Method::POST])?;
     let operation = match action {
         "release" => AdminOperation::Release(id),
-        _ if head.header("content-length").is_none_or(|length| length.trim() == "0") => {
-            AdminOperation::Reject(id, String::new())
-        }
+        _ if has_no_body(head) => AdminOperation::Reject(id, String::new()),
         _ => {
             body_type::json(head)?;
             return Ok(Parsed::NeedsBody { max_bytes: MAX_BODY_BYTES, finish: rejection });
         }
     };
     Ok(Parsed::Ready(Box::new(Operation::Admin(operation))))
+}
+
+/// A body that comes in chunks says no length, and then at least what it is.
+fn has_no_body(head: &Head) -> bool {
+    head.header("content-length").map_or_else(|| !head.headers.contains_key("content-type"), |length| length == "0")
 }
 
 /// `{"reason": "…"}`.
@@ -48,13 +51,22 @@ mod tests {
 
     fn rejected(body: &str) -> Result<Operation, ApiError> {
         let headers = [("content-length", "20"), ("content-type", "application/json")];
-        let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let headers = crate::Headers::of(headers);
         let path = format!("/upload/{ID}/reject");
-        let head = Head { method: Method::POST, path, query: String::new(), headers: headers.into_iter().collect() };
+        let head = Head { method: Method::POST, path, query: String::new(), headers };
         match crate::json::parse(&head)? {
             Parsed::NeedsBody { finish, .. } => finish(&head, body.as_bytes()),
             _ => panic!("it has a body"),
         }
+    }
+
+    #[test]
+    fn a_body_of_unknown_length_is_read() {
+        let headers = crate::Headers::of([("content-type", "application/json")]);
+        let head = Head { method: Method::POST, path: format!("/upload/{ID}/reject"), query: String::new(), headers };
+        assert!(matches!(crate::json::parse(&head), Ok(Parsed::NeedsBody { .. })));
+        let head = Head { headers: crate::Headers::default(), ..head };
+        assert!(matches!(crate::json::parse(&head), Ok(Parsed::Ready(_))));
     }
 
     #[test]

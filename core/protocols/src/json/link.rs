@@ -47,7 +47,7 @@ mod tests {
 
     fn parsed(body: &str) -> Result<LinkRequest, ApiError> {
         let path = format!("/upload/{ID}/links");
-        let head = Head { method: Method::POST, path, query: String::new(), headers: http::HeaderMap::new() };
+        let head = Head { method: Method::POST, path, query: String::new(), headers: crate::Headers::default() };
         parse(&head, body.as_bytes()).map(|operation| match operation {
             Operation::Link(id, wanted) if Some(id) == UploadId::parse(ID) => wanted,
             other => panic!("{other:?}"),

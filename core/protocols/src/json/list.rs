@@ -81,7 +81,7 @@ mod tests {
 
     fn head(query: &str) -> Head {
         let (method, path) = (Method::GET, "/uploads".to_owned());
-        Head { method, path, query: query.to_owned(), headers: http::HeaderMap::new() }
+        Head { method, path, query: query.to_owned(), headers: crate::Headers::default() }
     }
 
     #[test]

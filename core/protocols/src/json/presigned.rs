@@ -106,7 +106,7 @@ mod tests {
 
     fn head() -> Head {
         let path = format!("/upload/{ID}/parts");
-        Head { method: Method::POST, path, query: String::new(), headers: http::HeaderMap::new() }
+        Head { method: Method::POST, path, query: String::new(), headers: crate::Headers::default() }
     }
 
     #[test]

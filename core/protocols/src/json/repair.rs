@@ -71,7 +71,7 @@ mod tests {
 
     fn parsed(body: &str) -> Result<Operation, ApiError> {
         let path = format!("/upload/{ID}/repair");
-        let head = Head { method: Method::POST, path, query: String::new(), headers: http::HeaderMap::new() };
+        let head = Head { method: Method::POST, path, query: String::new(), headers: crate::Headers::default() };
         parse(&head, body.as_bytes())
     }
 

@@ -11,7 +11,7 @@ fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> Head {
         method: method.parse().unwrap(),
         path: path.replace("{id}", ID),
         query: query.to_owned(),
-        headers: crate::header_map(headers.iter().copied()),
+        headers: crate::Headers::of(headers.iter().copied()),
     }
 }
 

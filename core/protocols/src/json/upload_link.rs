@@ -55,7 +55,7 @@ mod tests {
 
     fn parsed(body: &str) -> Result<UploadLinkRequest, ApiError> {
         let path = "/upload/links".to_owned();
-        let head = Head { method: Method::POST, path, query: String::new(), headers: http::HeaderMap::new() };
+        let head = Head { method: Method::POST, path, query: String::new(), headers: crate::Headers::default() };
         parse(&head, body.as_bytes()).map(|operation| match operation {
             Operation::CreateUploadLink(wanted) => wanted,
             other => panic!("{other:?}"),

@@ -71,7 +71,7 @@ mod tests {
     const B: &str = "167e6162-3b6f-4ae2-a171-2470b63dff00";
 
     fn parsed(header: &str) -> Result<Purpose, ApiError> {
-        let headers = crate::header_map([("upload-concat", header)]);
+        let headers = crate::Headers::of([("upload-concat", header)]);
         purpose(&Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers })
     }
 

@@ -1,8 +1,6 @@
 //! What a creation says and every HEAD gives back, `Upload-Metadata` and `Upload-Concat`, must be no longer than what clients
 //! take in an answer: what could not be read back is refused at once, with the limit.
 
-use http::HeaderValue;
-
 use crate::Head;
 use upload_types::api_error::ApiError;
 
@@ -20,7 +18,7 @@ pub(super) fn check(head: &Head) -> Result<(), ApiError> {
     let mut left = MAX_TOGETHER_BYTES;
     for (name, field) in [("upload-concat", "Upload-Concat"), ("upload-metadata", "Upload-Metadata")] {
         let limit = left.min(MAX_FIELD_BYTES);
-        let bytes = head.headers.get(name).map_or(0, HeaderValue::len);
+        let bytes = head.headers.get(name).map_or(0, str::len);
         if bytes > limit {
             let limit_bytes = u32::try_from(limit).unwrap_or(u32::MAX).into();
             return Err(ApiError::FieldTooLarge { field: field.to_owned(), limit_bytes });
@@ -40,7 +38,7 @@ mod tests {
     fn each_fits_a_field_and_both_together_an_answer() {
         let limit_of = |concat: usize, metadata: usize| {
             let (concat, metadata) = ("c".repeat(concat), "m".repeat(metadata));
-            let headers = crate::header_map([("upload-concat", concat.as_str()), ("upload-metadata", &metadata)]);
+            let headers = crate::Headers::of([("upload-concat", concat.as_str()), ("upload-metadata", &metadata)]);
             match check(&Head { method: Method::POST, path: String::new(), query: String::new(), headers }) {
                 Ok(()) => None,
                 Err(ApiError::FieldTooLarge { field, limit_bytes }) => Some((field, limit_bytes.get())),

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 use super::concat;
@@ -35,10 +34,10 @@ struct Memo {
 
 /// What the client says of the file. No header, and one without a pair, say nothing.
 pub(super) fn file_info(head: &Head) -> Result<FileInfo, ApiError> {
-    let raw = match head.headers.get("upload-metadata").map(HeaderValue::to_str) {
+    let raw = match head.headers.get("upload-metadata").map(crate::headers::printable) {
         None => "",
-        Some(Ok(value)) => value.trim(),
-        Some(Err(_)) => return Err(ApiError::bad_request(FIELD, "is not ASCII")),
+        Some(Some(value)) => value.trim(),
+        Some(None) => return Err(ApiError::bad_request(FIELD, "is not ASCII")),
     };
     let mut pairs = if raw.is_empty() { Vec::new() } else { pairs(raw)? };
     let name = take(&mut pairs, &NAME_KEYS, |value| Some(String::from_utf8_lossy(value).into_owned()));
@@ -122,10 +121,10 @@ mod tests {
     use http::Method;
 
     use super::*;
-    use crate::header_map;
+    use crate::Headers;
 
     fn info(header: Option<&str>) -> Result<FileInfo, ApiError> {
-        let headers = header_map(header.map(|header| ("upload-metadata", header)));
+        let headers = Headers::of(header.map(|header| ("upload-metadata", header)));
         file_info(&Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers })
     }
 

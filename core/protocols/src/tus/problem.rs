@@ -77,7 +77,7 @@ mod tests {
             method,
             path: "/files/x".to_owned(),
             query: String::new(),
-            headers: crate::header_map(headers.iter().copied()),
+            headers: crate::Headers::of(headers.iter().copied()),
         }
     }
 

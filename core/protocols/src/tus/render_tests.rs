@@ -66,8 +66,12 @@ fn snapshot(phase: Phase, declared: Option<u32>, offset: u32, memo: Option<&str>
 }
 
 fn answer(outcome: &Outcome) -> (u16, BTreeMap<&'static str, String>) {
-    let head =
-        Head { method: Method::HEAD, path: "/files".to_owned(), query: String::new(), headers: http::HeaderMap::new() };
+    let head = Head {
+        method: Method::HEAD,
+        path: "/files".to_owned(),
+        query: String::new(),
+        headers: crate::Headers::default(),
+    };
     let reply = reply(
         &Asked { limits: Some(LIMITS), base_url: BASE_URL, now: UnixMs(0), ..crate::sample::asked(&head) },
         outcome,

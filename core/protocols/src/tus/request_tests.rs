@@ -12,7 +12,7 @@ fn operation(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<Ope
         method: method.parse().unwrap(),
         path: target.replace("{id}", ID),
         query: String::new(),
-        headers: crate::header_map(headers.iter().copied()),
+        headers: crate::Headers::of(headers.iter().copied()),
     };
     parse(&head).map(|parsed| match parsed {
         Parsed::Ready(operation) => *operation,

@@ -256,7 +256,7 @@ impl Attempt {
     }
 
     fn commit(&mut self, receipts: Vec<Receipt>, remainder: Option<Remainder>, then: Then) -> Effect {
-        let is_writing_on = then == Then::GoOn && self.ahead(self.number, self.part_from).is_some();
+        let is_writing_on = then == Then::GoOn && !self.next_part_bytes().is_zero();
         let sent = match remainder {
             Some(Remainder { place: SegmentPlace::Object, .. }) => Sent::RemainderObject,
             _ if self.put_key.is_some() && !receipts.is_empty() => Sent::Put,

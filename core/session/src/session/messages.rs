@@ -124,8 +124,8 @@ pub struct Commit {
     /// The digest of the whole chunk, where it came with one, and this commit counts all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<ChunkDigest>,
-    /// Whether the part behind these may be under way to R2 already. Then a refusal is not the end of the attempt's requests: it says when
-    /// they are over ([`Release`]).
+    /// Whether the part behind these may be under way to R2 already, or will be by the time that a late copy of this arrives. Then a refusal is
+    /// not the end of the attempt's requests: it says when they are over ([`Release`]).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_writing_on: bool,
 }

@@ -4,7 +4,7 @@
 use super::{Lease, Sequence, Session, writers::Writers};
 use upload_types::{
     plan::{self, MAX_PART_NUMBER},
-    units::UnixMs,
+    units::{ByteCount, UnixMs},
 };
 
 /// So many parts of one attempt may be on their way to R2 at a time, where not all of them were reserved at its begin: the bytes of one
@@ -39,27 +39,28 @@ impl Session {
     /// The highest number that was given to the holder of this lease; `None` where it fills no part.
     pub(super) fn last_handed_out(&self, sequence: &Sequence, lease: Lease) -> Option<u16> {
         let leased = (lease.reserved_parts > 0).then(|| lease.first_number.saturating_add(lease.reserved_parts - 1))?;
-        // The commit of a part that was not the attempt's last has handed out the next numbers with its answer.
-        let next = self.ahead_number(sequence, lease).or_else(|| self.next_number(sequence, lease));
-        let next = next.filter(|_| sequence.last_number() >= lease.first_number);
+        // The commit of a part that was not the attempt's last has handed out the next numbers with its answer: as the sizes were then. Somebody
+        // may have said since that the file ends earlier.
+        let end = self.plan().whole_parts_end(lease.to).max(self.plan().part_start(lease.to));
+        let (next, ahead) = self.numbers_up_to(sequence, lease, end);
+        let next = ahead.or(next).filter(|_| sequence.last_number() >= lease.first_number);
         Some(next.map_or(leased, |next| leased.max(next)))
     }
 
-    /// The number for the lease's next part; `None` where it has no more whole parts to bring, or somebody else may still be writing
-    /// under the next number.
-    pub(super) fn next_number(&self, sequence: &Sequence, lease: Lease) -> Option<u16> {
-        let next = lease.first_number.max(sequence.last_number() + 1);
-        let has_more = sequence.parts_end() < self.plan().whole_parts_end(lease.to);
-        (has_more && next <= lease.last_number).then_some(next)
+    /// The number for the lease's next part, and that for the one behind it, which may be stored before the next one counts. None where it has
+    /// no more whole parts to bring, or somebody else may still be writing under the number.
+    pub(super) fn next_numbers(&self, sequence: &Sequence, lease: Lease) -> (Option<u16>, Option<u16>) {
+        self.numbers_up_to(sequence, lease, self.plan().whole_parts_end(lease.to))
     }
 
-    /// The number for the part behind the lease's next one, where that may be stored before the next one counts.
-    pub(super) fn ahead_number(&self, sequence: &Sequence, lease: Lease) -> Option<u16> {
-        let ahead = self.next_number(sequence, lease)?.checked_add(1)?;
-        let plan = self.plan();
-        let next_end = sequence.parts_end().checked_add(plan.part_bytes)?;
-        let has_more = next_end < plan.whole_parts_end(lease.to);
-        (has_more && self.parts_in_flight() > 1 && ahead <= lease.last_number).then_some(ahead)
+    fn numbers_up_to(&self, sequence: &Sequence, lease: Lease, end: ByteCount) -> (Option<u16>, Option<u16>) {
+        let next = lease.first_number.max(sequence.last_number().saturating_add(1));
+        let ahead = next.saturating_add(1);
+        let next_from = sequence.parts_end();
+        let ahead_from = next_from.checked_add(self.plan().part_bytes).unwrap_or(end);
+        let may_go_ahead = self.parts_in_flight() > 1 && ahead_from < end && ahead <= lease.last_number;
+        let is_free = next_from < end && next <= lease.last_number;
+        (is_free.then_some(next), (is_free && may_go_ahead).then_some(ahead))
     }
 
     /// How many parts of an attempt may be on their way at a time. Of a live upload one: its attempts are short, and many.

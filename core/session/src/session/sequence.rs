@@ -361,7 +361,7 @@ impl Session {
     }
 
     fn committed(&self, sequence: &Sequence, lease: Lease, phase: Phase) -> Committed {
-        let (next_number, ahead_number) = (self.next_number(sequence, lease), self.ahead_number(sequence, lease));
+        let (next_number, ahead_number) = self.next_numbers(sequence, lease);
         Committed { next_number, ahead_number, ..Committed::so_far(sequence.offset(), phase) }
     }
 }

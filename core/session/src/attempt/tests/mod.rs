@@ -64,6 +64,13 @@ fn commit(receipts: Vec<Receipt>, remainder: Option<(u64, SegmentPlace)>, digest
     Effect::Commit(Commit { attempt: 1, receipts, remainder, sha256_so_far: None, digest, is_writing_on: false })
 }
 
+/// Of a part behind which another one comes.
+fn commit_between(number: u16) -> Effect {
+    let receipts = vec![receipt(number, PART)];
+    let (remainder, sha256_so_far, digest) = (None, None, None);
+    Effect::Commit(Commit { attempt: 1, receipts, remainder, sha256_so_far, digest, is_writing_on: true })
+}
+
 fn release(reason: ReleaseReason) -> Effect {
     Effect::Release(Release { attempt: 1, reason })
 }
@@ -98,7 +105,7 @@ fn status(phase: Phase, object: Option<&str>) -> Input {
 fn each_part_is_committed_before_the_next_is_stored_and_the_remainder_comes_last() {
     let mut attempt = of(&lease(4 * PART, 0, 3 * PART), 2 * PART + ROW);
     assert_eq!(attempt.next(Input::Begin), part(1, PART));
-    assert_eq!(attempt.next(stored(1, PART)), commit(vec![receipt(1, PART)], None, None));
+    assert_eq!(attempt.next(stored(1, PART)), commit_between(1));
     assert_eq!(attempt.next(Input::Committed(Ok(counted(PART, Some(7))))), part(7, PART), "the number that was given");
     assert_eq!(attempt.next(stored(7, PART)), commit(vec![receipt(7, PART)], None, None));
     let remainder = Effect::ReadRemainder { bytes: bytes(ROW) };
@@ -112,20 +119,16 @@ fn each_part_is_committed_before_the_next_is_stored_and_the_remainder_comes_last
 fn the_next_part_may_be_begun_under_each_number_that_was_handed_out() {
     let mut attempt = of(&lease(5 * PART, 0, 4 * PART), 3 * PART + ROW).going_ahead();
     assert_eq!(attempt.next(Input::Begin), part_before(1, PART, (2, PART)), "two numbers come with the lease");
-    let writing_on = |number| {
-        let Effect::Commit(commit) = commit(vec![receipt(number, PART)], None, None) else { unreachable!() };
-        Effect::Commit(Commit { is_writing_on: true, ..commit })
-    };
-    assert_eq!(attempt.next(stored(1, PART)), writing_on(1));
+    assert_eq!(attempt.next(stored(1, PART)), commit_between(1));
     let third = Committed { ahead_number: Some(3), ..counted(PART, Some(2)) };
     assert_eq!(attempt.next(Input::Committed(Ok(third))), part_before(2, PART, (3, PART)));
-    assert_eq!(attempt.next(stored(2, PART)), writing_on(2));
+    assert_eq!(attempt.next(stored(2, PART)), commit_between(2));
     assert_eq!(attempt.next(Input::Committed(Ok(counted(2 * PART, Some(3))))), part(3, PART), "no whole part follows");
     assert_eq!(attempt.next(stored(3, PART)), commit(vec![receipt(3, PART)], None, None));
 
     let mut attempt = of(&WriteLease { reserved_parts: 1, ..lease(4 * PART, 0, 3 * PART) }, 3 * PART).going_ahead();
     assert_eq!(attempt.next(Input::Begin), part(1, PART), "the next number is not free yet");
-    assert_eq!(attempt.next(stored(1, PART)), commit(vec![receipt(1, PART)], None, None));
+    assert_eq!(attempt.next(stored(1, PART)), commit_between(1));
     let two = Committed { ahead_number: Some(3), ..counted(PART, Some(2)) };
     assert_eq!(attempt.next(Input::Committed(Ok(two))), part_before(2, PART, (3, PART)));
 
@@ -251,8 +254,8 @@ fn without_a_number_for_the_next_part_the_rest_has_to_come_again() {
 }
 
 #[test]
-fn a_refused_commit_of_parts_ends_it_without_a_release() {
-    let mut attempt = of(&lease(2 * PART, 0, 2 * PART), 2 * PART);
+fn a_refused_commit_of_the_last_part_ends_it_without_a_release() {
+    let mut attempt = of(&lease(2 * PART, 0, PART), PART);
     attempt.next(Input::Begin);
     attempt.next(stored(1, PART));
     assert_eq!(attempt.next(Input::Committed(Err(superseded()))), Effect::DiscardBody);

@@ -91,6 +91,20 @@ fn a_refused_commit_is_not_the_end_of_whoever_may_be_writing_the_next_part() {
 }
 
 #[test]
+fn numbers_that_were_handed_out_stay_so_when_somebody_says_that_the_file_ends_earlier() {
+    let mut spec = spec(Mode::Sequential, 100 * PART);
+    spec.plan.open_ended = true;
+    let mut s = create(spec).unwrap();
+    let writing = start(&mut s, 0, 50 * PART).unwrap();
+    let first = store(&mut s, &writing, 1, PART).unwrap();
+    assert_eq!((first.next_number, first.ahead_number), (Some(2), Some(3)));
+    let said = s.declare(NOW, bytes(PART), Some(bytes(PART + PART / 2)), Completion::WhenWhole);
+    take(&mut s, said).unwrap();
+    let other = start(&mut s, PART, PART / 2).unwrap();
+    assert_eq!(other.first_number, 4, "number 3 is being written");
+}
+
+#[test]
 fn a_repeated_commit_is_answered_like_the_first() {
     let mut s = session(2 * PART);
     let lease = start(&mut s, 0, 2 * PART).unwrap();
