@@ -8,8 +8,8 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::new_bytes::NewBytes;
 use crate::{held_verdict::HeldVerdict, receiver_index::ReceiverIndex};
+pub use crate::{new_bytes::NewBytes, retry_policy::RetryPolicy};
 use upload_types::{
     api_error::ApiError,
     units::{ByteCount, UnixMs, UploadId},
@@ -18,9 +18,6 @@ use upload_types::{
 
 /// So much of what a receiver did wrong is kept, in characters.
 const MAX_ERROR_CHARACTERS: usize = 120;
-
-/// The longest pause between two attempts: an hour.
-const LONGEST_DELAY_SECONDS: u64 = 3_600;
 
 /// The shortest time between two redeliveries of one event: 10 s.
 const REDELIVERY_PACE_MS: u64 = 10_000;
@@ -157,25 +154,6 @@ impl From<EventKind> for DeliveryId {
 impl From<(ReceiverIndex, EventKind)> for DeliveryId {
     fn from((receiver, kind): (ReceiverIndex, EventKind)) -> Self {
         Self { receiver, kind, from: ByteCount::ZERO }
-    }
-}
-
-/// How patient to be with a receiver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RetryPolicy {
-    /// The pause after the first attempt; each further one doubles it, up to an hour.
-    pub first_delay_seconds: u32,
-    /// After so many attempts the event counts as undeliverable.
-    pub max_attempts: u32,
-}
-
-impl RetryPolicy {
-    /// The pause after attempt number `attempt` (from 1), and no shorter than what the origin asked for.
-    fn delay_seconds(self, attempt: u32, asked_seconds: Option<u32>) -> u32 {
-        let doublings = attempt.saturating_sub(1).min(20);
-        let delay = (u64::from(self.first_delay_seconds) << doublings).min(LONGEST_DELAY_SECONDS);
-        let asked = u64::from(asked_seconds.unwrap_or(0)).min(LONGEST_DELAY_SECONDS);
-        u32::try_from(delay.max(asked)).unwrap_or(u32::MAX)
     }
 }
 

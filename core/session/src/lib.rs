@@ -26,5 +26,6 @@ pub mod receiver_index;
 pub mod receiver_list;
 pub mod receivers;
 pub mod retention;
+mod retry_policy;
 pub mod session;
 pub mod storage_fault;

@@ -68,7 +68,7 @@ pub const EVENTS: &[Event] = &[
     info("delivered", "uploadId bytes attempt durationMs ageMs cost"),
     info("not_delivered", "uploadId bytes attempt status detail durationMs ageMs"),
     error("delivery_failed", "uploadId bytes attempt status detail durationMs ageMs cost"),
-    error("dead_letter", "uploadId"),
+    error("dead_letter", "uploadId detail"),
     error("message_not_queued", "uploadId detail"),
     error("message_failed", "uploadId detail"),
     error("unreadable_message", "detail"),
