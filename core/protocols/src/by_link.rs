@@ -9,7 +9,7 @@ use http::Method;
 
 use upload_types::upload_link::UPLOAD_LINK_PREFIX;
 
-use crate::{FILES_PATH, Head, companion, ietf, problem_page};
+use crate::{FILES_PATH, Head, companion, headers::printable, ietf, problem_page};
 
 /// What stands before the token.
 const PREFIX: &str = "/by/";
@@ -30,7 +30,7 @@ pub(crate) fn below(token: &str) -> String {
 pub fn take(head: &mut Head) -> Option<String> {
     let (token, rest) = split(&head.path)?;
     let (link, is_at_link) = (below(token), rest.is_empty());
-    let bearer = format!("Bearer {token}");
+    let bearer = format!("Bearer {}", printable(token)?);
     head.path = route(head, rest).unwrap_or_default();
     if is_at_link && head.method == Method::PUT {
         head.method = Method::POST;
