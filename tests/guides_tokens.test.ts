@@ -89,6 +89,17 @@ test("minting in Rust", async () => {
   await assertGood(await output("cargo", [...args, "--target-dir", join(target, "minting")]));
 });
 
+test("minting one for whoever runs it: that token, and no other", async () => {
+  write("mint.mjs", example("js"));
+  const page = readFileSync(join(repositoryRoot, PAGE), "utf8");
+  const [, command = ""] = /^node -e '(import.+)'$/m.exec(page) ?? [];
+  const env = { ...process.env, TOKEN_SECRETS: stack.secrets.TOKEN_SECRETS };
+  const { stdout } = await run(process.execPath, ["-e", command], { cwd: folder, env });
+  assert.match(stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+  const reply = await client.request("GET", "/admin/owners", { headers: bearer(stdout.trim()) });
+  assert.equal(reply.status, 200, reply.body.toString());
+});
+
 test("the commands of the example work as they stand there", async () => {
   write(".dev.vars", `AUTH="open"\nTOKEN_SECRETS="${stack.secrets.TOKEN_SECRETS}"\n`);
   write("mint.mjs", example("js"));

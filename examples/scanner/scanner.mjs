@@ -8,8 +8,7 @@
 // | clamd finds nothing | 200, `release` |
 // | clamd finds something | 200, `delete`, with its name as the reason |
 // | the file is longer than clamd takes | 200, `hold`: a person decides |
-// | it is gone: its client has deleted it, or somebody else has decided | 200, `hold`, which changes nothing |
-// | clamd or the file cannot be had just now | 503: Quayside asks again |
+// | clamd or the file cannot be had just now | 503: Quayside asks again, unless it has been deleted or decided about meanwhile |
 // | the question is not signed with the secret, or is old | 401 |
 //
 // The file goes from its link to clamd as it comes: no more of it is kept here than is on its way.
@@ -61,6 +60,9 @@ async function lookAt({ downloadUrl, fileSize }, clamd, signal) {
   }
   const { reply, sentBytes } = await instream(clamd, file.body ?? [], signal);
   const found = reply.match(/^stream: (.+) FOUND$/)?.[1];
+  if (found?.startsWith("Heuristics.Limits.Exceeded")) {
+    return { verdict: "hold", reason: "It is longer than the scanner looks at." };
+  }
   if (found !== undefined) {
     return { verdict: "delete", reason: found };
   }

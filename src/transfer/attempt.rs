@@ -216,6 +216,7 @@ impl Driver<'_> {
     /// While the bytes of the next part flow.
     async fn commit(&mut self, commit: &Commit) -> Result<Input, TransferError> {
         let Driver { id, objects, .. } = *self;
+        let asked_at = Stopwatch::start();
         let is_row = commit.remainder.is_some_and(|remainder| remainder.place == SegmentPlace::Row);
         let committed = if let Some(row) = self.row.as_ref().filter(|_| is_row) {
             commit_with_bytes(objects, id, commit, row).await
@@ -225,7 +226,7 @@ impl Driver<'_> {
             while_renewing(objects, id, self.lease.attempt, &stop, committing).await
         };
         if committed.is_ok() {
-            self.pipeline.stop.heard();
+            self.pipeline.stop.heard(asked_at);
         }
         told(committed, Input::Committed)
     }

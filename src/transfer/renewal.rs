@@ -35,9 +35,9 @@ struct Signal {
 }
 
 impl StopSignal {
-    /// The upload's object has heard of the attempt.
-    pub(crate) fn heard(&self) {
-        self.0.heard.replace(Stopwatch::start());
+    /// The upload's object has heard of the attempt, since it was asked something then: it may have heard it at once, and answered late.
+    pub(crate) fn heard(&self, asked_at: Stopwatch) {
+        self.0.heard.replace(asked_at);
     }
 
     fn silent_ms(&self) -> u64 {
@@ -87,18 +87,24 @@ pub(crate) async fn while_renewing<T>(
 
 /// Returns when the attempt has lost its right, or nobody has heard of it for too long.
 async fn renew_until_lost(objects: &ObjectClient, upload: UploadId, attempt: u64, stop: &StopSignal) {
+    let mut pause_ms = RENEW_EVERY_MS.saturating_sub(stop.silent_ms());
     loop {
-        Delay::from(Duration::from_millis(RENEW_EVERY_MS.saturating_sub(stop.silent_ms()).max(SOONEST_MS))).await;
-        let renew = Renew { attempt };
+        Delay::from(Duration::from_millis(pause_ms)).await;
+        let (renew, asked_at) = (Renew { attempt }, Stopwatch::start());
         let asked = Box::pin(call(objects, upload, &renew));
-        match select(asked, Delay::from(Duration::from_millis(RENEW_EVERY_MS))).await {
-            Either::Left((Ok(()), _)) => stop.heard(),
+        let left_ms = WRITER_STOPS_AFTER_MS.saturating_sub(stop.silent_ms()).clamp(SOONEST_MS, RENEW_EVERY_MS);
+        match select(asked, Delay::from(Duration::from_millis(left_ms))).await {
+            Either::Left((Ok(()), _)) => {
+                stop.heard(asked_at);
+                pause_ms = RENEW_EVERY_MS;
+            }
             // It has lost its right.
             Either::Left((Err(Error::Refused(_)), _)) => return,
             Either::Left((Err(Error::Fault(_)), _)) | Either::Right(_) => {
                 if stop.silent_ms() >= WRITER_STOPS_AFTER_MS {
                     return;
                 }
+                pause_ms = SOONEST_MS;
             }
         }
     }

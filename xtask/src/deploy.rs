@@ -153,7 +153,7 @@ fn missing_secrets(project: &Project, configuration: &Path, settings: &Settings)
 
 /// What the environment cannot do without. Tokens need a shared secret only where there are no public keys, and R2's S3 API its keys only
 /// where it is used.
-fn needed(settings: &Settings) -> Vec<&'static str> {
+fn needed(settings: &Settings) -> Vec<String> {
     let is_set = |name: &&str| !settings.var(name).is_empty();
     let mut needed = vec!["WEBHOOK_SECRET", "DOWNLOAD_SECRET"];
     if !["TOKEN_PUBLIC_KEYS", "TOKEN_JWKS_URL", "TOKEN_ISSUERS"].iter().any(is_set) {
@@ -162,7 +162,15 @@ fn needed(settings: &Settings) -> Vec<&'static str> {
     if is_set(&"R2_S3_ENDPOINT") {
         needed.extend(["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"]);
     }
-    needed
+    let named = ["EVENT_RECEIVERS", "SCANNER"].into_iter().flat_map(|setting| secrets_in(&settings.var(setting)));
+    needed.into_iter().map(str::to_owned).chain(named).collect()
+}
+
+/// Those that the setting of receivers or of the scanner names. What is no JSON the Worker complains of.
+fn secrets_in(setting: &str) -> Vec<String> {
+    let said: Value = serde_json::from_str(setting).unwrap_or_default();
+    let entries = said.as_array().cloned().unwrap_or_else(|| vec![said]);
+    entries.iter().filter_map(|entry| entry["secret"].as_str()).map(str::to_owned).collect()
 }
 
 /// Whether the page is among what is deployed.
@@ -171,7 +179,7 @@ fn serves_page(settings: &Settings) -> bool {
     either["directory"].as_str().is_some_and(|folder| folder.trim_end_matches('/').ends_with(page::FOLDER))
 }
 
-fn not_listed(needed: &[&str], listed: &str) -> Vec<String> {
+fn not_listed(needed: &[String], listed: &str) -> Vec<String> {
     let secrets: Value = serde_json::from_str(listed).unwrap_or_default();
     let is_set = |name: &str| secrets.as_array().into_iter().flatten().any(|secret| secret["name"] == name);
     needed.iter().filter(|name| !is_set(name)).map(|name| format!("{name} is not set")).collect()
@@ -205,6 +213,12 @@ mod tests {
         assert_eq!(needed(&settings(&serde_json::json!({ "TOKEN_ISSUERS": "[{}]" }))), both);
         let presigned = serde_json::json!({ "TOKEN_PUBLIC_KEYS": "{}", "R2_S3_ENDPOINT": "https://r2.example" });
         assert_eq!(needed(&settings(&presigned)), [both[0], both[1], "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"]);
+        let told = serde_json::json!({
+            "TOKEN_ISSUERS": "[{}]",
+            "EVENT_RECEIVERS": r#"[{"name": "a", "url": "https://a.example", "secret": "SEARCH_SECRET"}, {"name": "b", "queue": "B"}]"#,
+            "SCANNER": r#"{"url": "https://s.example", "secret": "SCANNER_SECRET"}"#,
+        });
+        assert_eq!(needed(&settings(&told)), [both[0], both[1], "SEARCH_SECRET", "SCANNER_SECRET"]);
     }
 
     #[test]

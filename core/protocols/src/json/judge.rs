@@ -39,6 +39,9 @@ fn has_no_body(head: &Head) -> bool {
 fn rejection(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
     const REASON: &str = "reason";
     let id = head.path.rsplit('/').nth(1).and_then(UploadId::parse).ok_or(ApiError::NotAnUploadId)?;
+    if body.is_empty() && !head.headers.contains_key("content-length") {
+        return Ok(Operation::Admin(AdminOperation::Reject(id, String::new())));
+    }
     let reason = fields::text(&mut fields::read(head, body, &[REASON])?, REASON)?.unwrap_or_default();
     Ok(Operation::Admin(AdminOperation::Reject(id, reason)))
 }
@@ -61,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_unknown_length_is_read() {
+    fn what_may_have_a_body_is_read() {
         let headers = crate::Headers::of([("content-type", "application/json")]);
         let head = Head { method: Method::POST, path: format!("/upload/{ID}/reject"), query: String::new(), headers };
         assert!(matches!(crate::json::parse(&head), Ok(Parsed::NeedsBody { .. })));

@@ -289,7 +289,10 @@ impl Session {
         }
         match &self.content {
             Content::Sequence(_) => {
-                let change = self.copy_given_up(now, self.release_in_sequence(release.attempt));
+                let change = self.release_in_sequence(release.attempt);
+                // Whoever was taken over gives up nothing: somebody else is at it.
+                let is_its_turn = self.holds_lease(release.attempt);
+                let change = if is_its_turn { self.copy_given_up(now, change) } else { change };
                 Decision::yes(self.uploaded_bytes(), change)
             }
             // A chunk belongs to whoever began it last; what is given back is the number.

@@ -111,6 +111,10 @@ fn it_goes_on_behind_what_counts_however_the_copier_ended() {
     assert_eq!(second.parts.len(), 2);
     // It was not dead.
     assert!(matches!(store(&mut s, &first.lease, 2, PART), Err(ApiError::Superseded { .. })));
+    let turn = s.next_job();
+    let decision = s.release(due, Release { attempt: first.lease.attempt, reason: ReleaseReason::GaveUp });
+    take(&mut s, decision).unwrap();
+    assert_eq!(s.next_job(), turn, "its turn was over before: nobody is called for it");
     assert_eq!(copy(&mut s, due, &second).phase, Phase::Completing);
 }
 

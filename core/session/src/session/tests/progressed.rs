@@ -116,6 +116,18 @@ fn what_is_new_is_told_once_it_is_enough() {
 }
 
 #[test]
+fn whoever_has_fallen_behind_catches_up_in_ranges_that_can_be_fetched() {
+    let mut s = live();
+    parts(&mut s, NOW, 2);
+    parts(&mut s, NOW, 80);
+    for range in [(0, 2), (2, 34), (34, 66), (66, 82)] {
+        assert_eq!(ranges(&s, ORIGIN), [(range.0, range.1, Queued)]);
+        assert_eq!(s.next_job(), Some((NOW, Job::EnqueueEvent)), "at once");
+        acknowledges(&mut s, ORIGIN);
+    }
+}
+
+#[test]
 fn a_repetition_has_the_same_id_and_range_whatever_has_come() {
     let mut s = live();
     parts(&mut s, NOW, 2);
