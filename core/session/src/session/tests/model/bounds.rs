@@ -86,6 +86,8 @@ impl Budget {
 pub(crate) enum Topic {
     /// Bodies break behind the last whole part, so that a shorter rest counts.
     CutShort,
+    /// Workers begin a part while the one before is being answered for and counted.
+    Ahead,
     /// Clients ask for the offset with a HEAD, which ends a running append.
     Probes,
     /// Duties are carried out, step by step. If not, only in the continuations that `settle` follows.

@@ -48,7 +48,7 @@ use upload_types::plan::Mode;
 use crate::session::tests::model::{
     bounds::{
         Bounds, Budget,
-        Topic::{CutShort, Duties, Probes, Telling, Uploaded},
+        Topic::{Ahead, CutShort, Duties, Probes, Telling, Uploaded},
     },
     sights::{
         ABORTED, AHEAD, ALL_PARALLEL, COMPLETED, DAMAGED, DISCARDED_IN_DUTY, EXPIRED, FENCED, FORGOTTEN, GIVEN_UP,
@@ -140,6 +140,19 @@ fn numbers_that_are_used_again() {
     let budget = Budget { attempts: 3, jumps: 1, ..Budget::NONE };
     let few = Bounds { file: 3, spare: Some(1), budget, ..PARALLEL };
     explore("few numbers, in parallel", few, &[NUMBER_AGAIN, SILENT, PENDING]);
+}
+
+#[test]
+fn parts_that_are_begun_ahead() {
+    let budget = Budget { attempts: 3, ..Budget::NONE };
+    let ahead = Bounds { lengths: &[7], all_or_nothing: &[false, true], topics: &[Ahead, Probes], budget, ..SEQUENCE };
+    explore("parts ahead, taken over", ahead.clone(), &[LATE_WRITE, LATE_COMMIT, FENCED]);
+    let budget = Budget { jumps: 1, ..budget };
+    let few = Bounds { spare: Some(0), all_or_nothing: &[false], topics: &[Ahead], budget, ..ahead.clone() };
+    explore("parts ahead, few numbers", few, &[NUMBER_AGAIN, SILENT]);
+    let budget = Budget { attempts: 2, duplicates: 1, ..Budget::NONE };
+    let three = Bounds { file: 9, lengths: &[9], all_or_nothing: &[false], budget, ..ahead };
+    explore("parts ahead, three of them", three, &[LATE_WRITE, LATE_COMMIT]);
 }
 
 #[test]

@@ -124,7 +124,10 @@ const REFUSED_WHILE_WRITING: [(Mutation, &str); 1] = [(Mutation::RefusedWriterFo
 fn where_numbers_are_used_again() {
     let budget = Budget { attempts: 3, ..Budget::NONE };
     are_noticed(&FEW_NUMBERS, &Bounds { spare: Some(0), lengths: &[7], budget, ..SEQUENCE });
-    are_noticed(&REFUSED_WHILE_WRITING, &Bounds { spare: Some(0), lengths: &[7], budget, ..SEQUENCE });
+    are_noticed(
+        &REFUSED_WHILE_WRITING,
+        &Bounds { spare: Some(0), lengths: &[7], topics: &[Topic::Ahead, Topic::Probes], budget, ..SEQUENCE },
+    );
     are_noticed(&FEW_NUMBERS, &Bounds { file: 3, spare: Some(1), budget, ..PARALLEL });
 }
 

@@ -59,7 +59,7 @@ impl World {
         let lease = self.lease(uploads, begin, opened);
         if let Some(worker) = worker {
             match &lease {
-                Ok(lease) => self.start(uploads, worker, Busy::new(lease, &begin)),
+                Ok(lease) => self.start(uploads, worker, Busy::new(uploads, lease, &begin)),
                 Err(_) if opened.is_some() => self.workers[worker] = Worker::Idle,
                 Err(_) => return false,
             }

@@ -85,7 +85,7 @@ impl World {
         let begin =
             BeginAppend { offset, length, file_bytes: None, all_or_nothing: false, named, completes, continuation };
         self.granted_to(uploads, &batch.lease, units(offset));
-        self.start(uploads, worker, Busy { copies: true, ..Busy::new(&batch.lease, &begin) });
+        self.start(uploads, worker, Busy { copies: true, ..Busy::new(uploads, &batch.lease, &begin) });
         true
     }
 

@@ -125,10 +125,12 @@ pub(crate) enum Doing {
 
 impl Busy {
     /// What a Worker makes of a lease for this chunk.
-    pub(crate) fn new(lease: &WriteLease, begin: &BeginAppend) -> Self {
+    pub(crate) fn new(uploads: &Uploads, lease: &WriteLease, begin: &BeginAppend) -> Self {
         let (from, all_or_nothing) = (units(begin.offset), begin.all_or_nothing);
         let to = from + units(begin.length);
         let digest = all_or_nothing.then(|| ChunkDigest { algorithm: Algorithm::Crc32, value: Vec::new() });
+        let attempt = Attempt::new(lease, bytes(to), digest);
+        let attempt = if uploads.bounds.tries(Topic::Ahead) { attempt.going_ahead() } else { attempt };
         Self {
             id: lease.attempt,
             leased: Granted {
@@ -143,7 +145,7 @@ impl Busy {
             copies: false,
             doing: Doing::Committing,
             ahead: None,
-            attempt: Attempt::new(lease, bytes(to), digest).going_ahead(),
+            attempt,
         }
     }
 
