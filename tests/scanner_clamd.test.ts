@@ -18,7 +18,13 @@ async function startExample(port: number, secret: string, clamd: string): Promis
   let output = "";
   const child = spawn(process.execPath, ["examples/scanner/scanner.mjs"], {
     cwd: repositoryRoot,
-    env: { PATH: process.env.PATH, SCANNER_SECRET: secret, SCANNER_LISTEN: `127.0.0.1:${port}`, CLAMD: clamd },
+    env: {
+      PATH: process.env.PATH,
+      SCANNER_SECRET: secret,
+      SCANNER_LISTEN: `127.0.0.1:${port}`,
+      CLAMD: clamd,
+      CLAMD_STREAM_MAX_BYTES: String(STREAM_MAX_BYTES),
+    },
     stdio: ["ignore", "pipe", "inherit"],
   });
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -26,8 +26,20 @@ const MOST_QUESTION_BYTES = 256 * 1024;
 /** The file cannot be looked at just now. */
 class NotNow extends Error {}
 
-/** The server. `clamd` is `host:port`, or the path of a socket; `seconds` is less than WEBHOOK_TIMEOUT_SECONDS. */
-export function scanner({ secret, clamd = "/run/clamav/clamd.ctl", seconds = 50, log = console.log }) {
+/** Debian's `StreamMaxLength`, 25M. */
+const MOST_BYTES = 25 * 1024 * 1024;
+
+/**
+ * The server. `clamd` is `host:port`, or the path of a socket; `mostBytes` its `StreamMaxLength`: it closes a connection on which more comes, and
+ * what it says of that may be lost with it. `seconds` is less than WEBHOOK_TIMEOUT_SECONDS.
+ */
+export function scanner({
+  secret,
+  clamd = "/run/clamav/clamd.ctl",
+  mostBytes = MOST_BYTES,
+  seconds = 50,
+  log = console.log,
+}) {
   return createServer(async (request, response) => {
     const answer = (status, said = {}) =>
       response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(said));
@@ -41,7 +53,7 @@ export function scanner({ secret, clamd = "/run/clamav/clamd.ctl", seconds = 50,
         // Whoever answers another event says nothing of what is held.
         return answer(204);
       }
-      const said = await lookAt(data, clamd, AbortSignal.timeout(seconds * 1000));
+      const said = await lookAt(data, { clamd, mostBytes }, AbortSignal.timeout(seconds * 1000));
       log(`${data.uploadId}: ${said.verdict}${said.reason ? `, ${said.reason}` : ""}`);
       answer(200, said);
     } catch (error) {
@@ -52,7 +64,10 @@ export function scanner({ secret, clamd = "/run/clamav/clamd.ctl", seconds = 50,
 }
 
 /** What is to become of the file: it is streamed from its link into clamd. */
-async function lookAt({ downloadUrl, fileSize }, clamd, signal) {
+async function lookAt({ downloadUrl, fileSize }, { clamd, mostBytes }, signal) {
+  if (fileSize > mostBytes) {
+    return { verdict: "hold", reason: "It is longer than the scanner takes." };
+  }
   const file = await fetch(downloadUrl, { signal });
   if (file.status !== 200) {
     await file.body?.cancel();
@@ -149,6 +164,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
     SCANNER_SECRET: secret,
     SCANNER_LISTEN = "127.0.0.1:8789",
     CLAMD: clamd,
+    CLAMD_STREAM_MAX_BYTES: mostBytes,
     SCANNER_SECONDS: seconds,
   } = process.env;
   if (!secret?.startsWith("whsec_")) {
@@ -156,7 +172,12 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
     process.exit(1);
   }
   const [, host, port] = SCANNER_LISTEN.match(/^(.+):(\d+)$/) ?? [];
-  const server = scanner({ secret, clamd: clamd || undefined, seconds: Number(seconds) || undefined });
+  const server = scanner({
+    secret,
+    clamd: clamd || undefined,
+    mostBytes: Number(mostBytes) || undefined,
+    seconds: Number(seconds) || undefined,
+  });
   server.listen(Number(port), host, () => console.log(`listening at http://${host}:${server.address().port}`));
   process.on("SIGTERM", () => server.close());
 }
