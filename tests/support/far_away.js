@@ -1,6 +1,7 @@
 // The built Worker with its bucket and its objects at a distance: each call to R2 takes `R2_DISTANCE_MS` longer, and each call to an object
-// `OBJECT_DISTANCE_MS`, half of it on the way there and half on the way back. The stack's option `entry` puts this file beside the bundle's
-// `entry.js` and starts here.
+// `OBJECT_DISTANCE_MS`, half of it on the way there and half on the way back. What carries a body takes all of it behind the body: a sender
+// does not wait for its first byte to arrive, and the last one is as long on its way as any. The stack's option `entry` puts this file
+// beside the bundle's `entry.js` and starts here.
 
 import Worker, * as built from "./entry.js";
 
@@ -15,6 +16,14 @@ async function atDistance(ms, call) {
   return answer;
 }
 
+async function withBody(ms, call) {
+  const answer = await call();
+  await pause(ms);
+  return answer;
+}
+
+const CARRY_A_BODY = ["put", "uploadPart"];
+
 /** The same object, whose methods of these names are so far away; `inside` changes what others return. */
 function far(target, ms, methods, inside = {}) {
   return new Proxy(target, {
@@ -24,7 +33,8 @@ function far(target, ms, methods, inside = {}) {
         return value;
       }
       if (methods.includes(property)) {
-        return (...args) => atDistance(ms, () => value.apply(target, args));
+        const away = CARRY_A_BODY.includes(property) ? withBody : atDistance;
+        return (...args) => away(ms, () => value.apply(target, args));
       }
       const change = inside[property] ?? ((result) => result);
       return (...args) => change(value.apply(target, args));

@@ -1,11 +1,12 @@
 //! The facts of an upload that every decision needs: how it was created, how far it is, how its events are told, and its history.
-//! One row, so a change is charged for as one row however many of them it touches.
+//! One row, so a change is charged for as one row however many of them it touches. Of a file that was put in one go its only part is among
+//! them: such an upload has no other table.
 
 use crate::platform::error::Result;
 use serde::Deserialize;
 use upload_session::{
     outbox::Outbox,
-    session::{Session, StateChange, UploadSpec, UploadState},
+    session::{Session, StateChange, StoredPart, Uncount, UploadSpec, UploadState},
 };
 use upload_types::history::History;
 use upload_types::json::from_str;
@@ -18,7 +19,7 @@ use crate::platform::sql::{has_table, json, rows};
 const SCHEMA_VERSION: i64 = 1;
 
 const TABLE: &str = "CREATE TABLE upload (id INTEGER PRIMARY KEY CHECK (id = 1), schema INTEGER NOT NULL, \
-                     facts TEXT NOT NULL, progress TEXT NOT NULL, outbox TEXT, history TEXT)";
+                     facts TEXT NOT NULL, progress TEXT NOT NULL, outbox TEXT, history TEXT, only_part TEXT)";
 
 /// The facts, as they are stored.
 pub(super) struct Facts {
@@ -26,6 +27,7 @@ pub(super) struct Facts {
     pub(super) state: UploadState,
     pub(super) outbox: Outbox,
     pub(super) history: History,
+    pub(super) only_part: Option<StoredPart>,
 }
 
 /// The row of `upload`.
@@ -36,6 +38,12 @@ struct UploadRow {
     progress: String,
     outbox: Option<String>,
     history: Option<String>,
+    only_part: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct OnlyPartRow {
+    only_part: Option<String>,
 }
 
 /// Reads them; `None` where no upload was ever created here, or where it has been forgotten.
@@ -56,7 +64,18 @@ pub(super) fn load(storage: &Storage) -> Result<Option<Facts>> {
         outbox: row.outbox.as_deref().map(from_str).transpose()?.unwrap_or_default(),
         // A history that cannot be read is no reason not to go on with the upload.
         history: row.history.and_then(|history| from_str(&history).ok()).unwrap_or_default(),
+        only_part: part_of(row.only_part.as_deref())?,
     }))
+}
+
+/// The part of a file that was put in one go, where it is counted.
+pub(super) fn only_part(sql: &SqlStorage) -> Result<Option<StoredPart>> {
+    let found: Vec<OnlyPartRow> = rows(sql, "SELECT only_part FROM upload", vec![])?;
+    part_of(found.first().and_then(|row| row.only_part.as_deref()))
+}
+
+fn part_of(stored: Option<&str>) -> Result<Option<StoredPart>> {
+    Ok(stored.map(from_str).transpose()?)
 }
 
 /// Writes those of a new upload. One row, and a table.
@@ -72,8 +91,15 @@ pub(super) fn update(sql: &SqlStorage, before: &Session, change: &StateChange, h
     if change.progress.is_none() && change.outbox.is_none() {
         return Ok(());
     }
+    let or_null = |value: Option<SqlStorageValue>| value.unwrap_or(SqlStorageValue::Null);
     let progress = json(change.progress.as_ref().unwrap_or(before.state()))?;
-    let outbox = change.outbox.as_ref().map(json).transpose()?.unwrap_or(SqlStorageValue::Null);
-    let query = "UPDATE upload SET progress = ?, outbox = coalesce(?, outbox), history = ? WHERE id = 1";
-    exec(sql, query, vec![progress, outbox, json(history)?])
+    let outbox = or_null(change.outbox.as_ref().map(json).transpose()?);
+    let only_part = or_null(change.only_part().map(json).transpose()?);
+    let query = if change.uncount == Uncount::Nothing {
+        "UPDATE upload SET progress = ?, outbox = coalesce(?, outbox), history = ?, only_part = coalesce(?, only_part) \
+         WHERE id = 1"
+    } else {
+        "UPDATE upload SET progress = ?, outbox = coalesce(?, outbox), history = ?, only_part = ? WHERE id = 1"
+    };
+    exec(sql, query, vec![progress, outbox, json(history)?, only_part])
 }

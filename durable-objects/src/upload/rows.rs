@@ -22,12 +22,6 @@ pub(crate) struct PartRow {
     pub(crate) digest: Option<String>,
 }
 
-/// The CRC of a part.
-#[derive(Deserialize)]
-pub(crate) struct CrcRow {
-    pub(crate) crc64nvme: String,
-}
-
 /// A row of `segment`, without its bytes.
 #[derive(Deserialize)]
 pub(crate) struct SegmentRow {

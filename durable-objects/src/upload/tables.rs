@@ -3,12 +3,12 @@
 //! | table | rows | written |
 //! |---|---|---|
 //! | `upload` | one | when the upload is created, when an attempt begins, when its phase changes, and when the telling goes on |
-//! | `part` | one per counted part | when the part is counted |
+//! | `part` | one per counted part, unless the file was put in one go | when the part is counted |
 //! | `segment` | one per accepted run of bytes behind the last part | when it is counted; gone with the part it ends up in |
 //! | `parallel_chunk` | one per chunk of a parallel upload that was begun | when it is begun, and when a writer of it has ended |
 //!
-//! What is in `upload` [`facts`] says. `parallel_chunk` is only there where the upload is parallel, or is repaired, and `segment` from the first segment on,
-//! since a new table is charged for as two rows.
+//! What is in `upload` [`facts`] says. `part` is only there where the file is several, `parallel_chunk` where the upload is parallel, both where it is
+//! repaired, and `segment` from the first segment on, since a new table is charged for as two rows.
 //! A chunk of one part costs two rows: `upload` (or `parallel_chunk`) at its begin, `part` at its commit. No table has an index beside its
 //! key, since each would be one more row to pay per write. The history of what has happened is written with what is written anyway.
 //!
@@ -19,6 +19,7 @@
 
 use crate::platform::error::{Error, Result};
 use futures_util::{Stream, stream};
+use serde::de::DeserializeOwned;
 use upload_session::{
     alarm::CountedPart,
     session::{
@@ -44,11 +45,11 @@ use crate::{
     platform::sql::{byte_count, has_table, instant, integer, json, milliseconds, rows},
     upload::{
         facts::{self, Facts},
-        rows::{CountedRow, CrcRow, EndRow, ParallelChunkRow, PartRow, SegmentRow, segment, stored_part},
+        rows::{CountedRow, EndRow, ParallelChunkRow, PartRow, SegmentRow, segment, stored_part},
     },
 };
 
-const TABLE_OF_PARTS: &str = "CREATE TABLE part (number INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, \
+const TABLE_OF_PARTS: &str = "CREATE TABLE IF NOT EXISTS part (number INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, \
                               stored_at INTEGER NOT NULL, etag TEXT NOT NULL, crc64nvme TEXT NOT NULL, sha256_so_far TEXT, digest TEXT)";
 
 const TABLE_OF_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segment (start_bytes INTEGER PRIMARY KEY, \
@@ -69,36 +70,54 @@ pub(crate) struct Stored {
 /// Reads a session back; `None` where no upload was ever created here, or where it has been forgotten. Writes nothing, so
 /// that asking for an unknown id does not create an object.
 pub(crate) fn load(storage: &Storage, now: UnixMs) -> Result<Option<Stored>> {
-    let Some(Facts { spec, state, outbox, history }) = facts::load(storage)? else { return Ok(None) };
+    let Some(Facts { spec, state, outbox, history, only_part }) = facts::load(storage)? else { return Ok(None) };
     let sql = storage.sql();
     let counted = match state.mode(&spec) {
-        Mode::Sequential => load_sequence(&sql)?,
+        Mode::Sequential => load_sequence(&sql, only_part)?,
         Mode::Parallel | Mode::Direct => load_parallel_chunks(&sql)?,
     };
     Ok(Some(Stored { session: Session::restore(now, spec, state, outbox, counted), history }))
 }
 
 /// Two rows, however many there are.
-fn load_sequence(sql: &SqlStorage) -> Result<CountedRows> {
-    let parts: Vec<PartRow> = rows(sql, "SELECT * FROM part ORDER BY number DESC LIMIT 1", vec![])?;
+fn load_sequence(sql: &SqlStorage, only_part: Option<StoredPart>) -> Result<CountedRows> {
+    let last_part = match only_part {
+        None => part_rows::<PartRow>(sql, "SELECT * FROM part ORDER BY number DESC LIMIT 1", vec![])?
+            .into_iter()
+            .next()
+            .map(stored_part)
+            .transpose()?,
+        only_part => only_part,
+    };
     let segments: Vec<SegmentRow> = if has_table(sql, "segment")? {
         rows(sql, &format!("{SEGMENTS} ORDER BY start_bytes DESC LIMIT 1"), vec![])?
     } else {
         Vec::new()
     };
-    Ok(CountedRows::Sequence {
-        last_part: parts.into_iter().next().map(stored_part).transpose()?,
-        last_segment: segments.first().map(segment).transpose()?,
-    })
+    Ok(CountedRows::Sequence { last_part, last_segment: segments.first().map(segment).transpose()? })
 }
 
 /// All begun chunks, once per waking of the object: at most 10,000 of them.
 fn load_parallel_chunks(sql: &SqlStorage) -> Result<CountedRows> {
     let parallel_chunks: Vec<ParallelChunkRow> = rows(sql, "SELECT chunk, facts FROM parallel_chunk", vec![])?;
-    let counted: Vec<CountedRow> = rows(sql, "SELECT number, stored_at FROM part", vec![])?;
+    let counted: Vec<CountedRow> = part_rows(sql, "SELECT number, stored_at FROM part", vec![])?;
     let begun = parallel_chunks.into_iter().map(|row| Ok((row.chunk, from_str(&row.facts)?)));
     let counted = counted.into_iter().map(|row| (row.number, instant(row.stored_at))).collect();
     Ok(CountedRows::Parallel { begun: begun.collect::<Result<_>>()?, counted })
+}
+
+/// What is asked of the table of parts: nothing, where none was ever counted there.
+fn part_rows<T: DeserializeOwned>(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>> {
+    if has_table(sql, "part")? { rows(sql, query, values) } else { Ok(Vec::new()) }
+}
+
+/// All counted parts, in the order of their numbers, which is that of their bytes.
+fn all_parts(storage: &Storage) -> Result<Vec<StoredPart>> {
+    let sql = storage.sql();
+    if let Some(only) = facts::only_part(&sql)? {
+        return Ok(vec![only]);
+    }
+    part_rows(&sql, "SELECT * FROM part ORDER BY number", vec![])?.into_iter().map(stored_part).collect()
 }
 
 /// Stores a new upload, with everything `arm` does, in one transaction.
@@ -111,7 +130,10 @@ pub(crate) fn create(
     let sql = storage.sql();
     transaction(storage, || {
         facts::insert(&sql, session, history)?;
-        exec(&sql, TABLE_OF_PARTS, Vec::new())?;
+        // A file of one part is put in one go. Should it be repaired, the table comes with the first part.
+        if session.spec().needs_multipart() || session.plan().part_count() > 1 {
+            exec(&sql, TABLE_OF_PARTS, Vec::new())?;
+        }
         if session.plan().mode != Mode::Sequential {
             exec(&sql, TABLE_OF_PARALLEL_CHUNKS, Vec::new())?;
         }
@@ -133,8 +155,8 @@ pub(crate) fn store(
     transaction(storage, || {
         facts::update(&sql, before, change, history)?;
         uncount(&sql, before, &change.uncount)?;
-        for part in &change.parts {
-            insert_part(&sql, part)?;
+        if change.only_part().is_none() {
+            insert_parts(&sql, &change.parts)?;
         }
         if let Some(last) = change.parts.last()
             && before.has_tail()
@@ -154,11 +176,12 @@ pub(crate) fn store(
 }
 
 fn uncount(sql: &SqlStorage, before: &Session, uncount: &Uncount) -> Result<()> {
+    let forget_parts = || if has_table(sql, "part")? { exec(sql, "DELETE FROM part", Vec::new()) } else { Ok(()) };
     match uncount {
         Uncount::Nothing => {}
-        Uncount::All => exec(sql, "DELETE FROM part", Vec::new())?,
+        Uncount::All => forget_parts()?,
         Uncount::Anew => {
-            exec(sql, "DELETE FROM part", Vec::new())?;
+            forget_parts()?;
             if has_table(sql, "segment")? {
                 exec(sql, "DELETE FROM segment", Vec::new())?;
             }
@@ -179,30 +202,24 @@ fn uncount(sql: &SqlStorage, before: &Session, uncount: &Uncount) -> Result<()> 
 /// The CRC of the counted part that ends there. Reads the rows of all parts: asked only where a chunk that is there comes again
 /// with a checksum.
 pub(crate) fn crc_of_part(storage: &Storage, end: ByteCount) -> Result<Option<Crc64Nvme>> {
-    let query = "SELECT crc64nvme FROM part WHERE end_bytes = ?";
-    let found: Vec<CrcRow> = rows(&storage.sql(), query, vec![integer(end)?])?;
-    found.into_iter().next().map(|row| row.crc64nvme.try_into().map_err(Into::into)).transpose()
+    Ok(all_parts(storage)?.into_iter().find(|part| part.end == end).map(|part| part.crc64nvme))
 }
 
-/// All counted parts, in the order of their numbers, which is that of their bytes.
+/// All counted parts, in order.
 pub(crate) fn part_names(storage: &Storage) -> Result<Vec<CountedPart>> {
-    let parts: Vec<PartRow> = rows(&storage.sql(), "SELECT * FROM part ORDER BY number", vec![])?;
     let mut start = ByteCount::ZERO;
-    let name = |row: PartRow| {
-        let part = stored_part(row)?;
+    let name = |part: StoredPart| {
         let bytes = part.end.saturating_sub(start);
         start = part.end;
-        Ok(CountedPart { number: part.number, etag: part.etag, crc64nvme: part.crc64nvme, bytes })
+        CountedPart { number: part.number, etag: part.etag, crc64nvme: part.crc64nvme, bytes }
     };
-    parts.into_iter().map(name).collect()
+    Ok(all_parts(storage)?.into_iter().map(name).collect())
 }
 
 /// All counted parts of a whole file, in order, as its client may compare them.
 pub(crate) fn kept_parts(storage: &Storage) -> Result<Vec<KeptPart>> {
-    let parts: Vec<PartRow> = rows(&storage.sql(), "SELECT * FROM part ORDER BY number", vec![])?;
     let mut offset = ByteCount::ZERO;
-    let kept = |row: PartRow| {
-        let part = stored_part(row)?;
+    let kept = |part: StoredPart| {
         let kept = KeptPart {
             offset,
             bytes: part.end.saturating_sub(offset),
@@ -210,9 +227,9 @@ pub(crate) fn kept_parts(storage: &Storage) -> Result<Vec<KeptPart>> {
             sha256: part.digest.and_then(ChunkDigest::sha256),
         };
         offset = part.end;
-        Ok(kept)
+        kept
     };
-    parts.into_iter().map(kept).collect()
+    Ok(all_parts(storage)?.into_iter().map(kept).collect())
 }
 
 /// Where the bytes of the tail are, from the segment on that has the byte at `from`, in order; neighbours in rows are one source. And where
@@ -262,7 +279,7 @@ pub(crate) fn growing(
                 "SELECT number, end_bytes FROM part WHERE number > ? AND end_bytes > ? ORDER BY number LIMIT {PARTS_AT_ONCE}"
             );
             let before = from.get() / session.plan().part_bytes.get().max(1);
-            rows(&storage.sql(), &query, vec![integer(before.try_into()?)?, integer(from)?])?
+            part_rows(&storage.sql(), &query, vec![integer(before.try_into()?)?, integer(from)?])?
         }
     };
     let begins = session.plan().part_start(from);
@@ -325,18 +342,24 @@ pub(crate) fn read_rows(sql: &SqlStorage, start: ByteCount, end: ByteCount) -> R
 const SEGMENTS: &str =
     "SELECT start_bytes, end_bytes, stored_at, attempt, content IS NOT NULL AS in_row, sha256_so_far FROM segment";
 
-fn insert_part(sql: &SqlStorage, part: &StoredPart) -> Result<()> {
-    let values = vec![
-        i32::from(part.number).into(),
-        integer(part.end)?,
-        milliseconds(part.stored_at)?,
-        part.etag.clone().into(),
-        part.crc64nvme.to_string().into(),
-        part.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
-        part.digest.clone().map(String::from).into(),
-    ];
-    let insert = "INSERT INTO part (number, end_bytes, stored_at, etag, crc64nvme, sha256_so_far, digest) VALUES (?, ?, ?, ?, ?, ?, ?)";
-    exec(sql, insert, values)
+fn insert_parts(sql: &SqlStorage, parts: &[StoredPart]) -> Result<()> {
+    if !parts.is_empty() {
+        exec(sql, TABLE_OF_PARTS, Vec::new())?;
+    }
+    for part in parts {
+        let values = vec![
+            i32::from(part.number).into(),
+            integer(part.end)?,
+            milliseconds(part.stored_at)?,
+            part.etag.clone().into(),
+            part.crc64nvme.to_string().into(),
+            part.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
+            part.digest.clone().map(String::from).into(),
+        ];
+        let insert = "INSERT INTO part (number, end_bytes, stored_at, etag, crc64nvme, sha256_so_far, digest) VALUES (?, ?, ?, ?, ?, ?, ?)";
+        exec(sql, insert, values)?;
+    }
+    Ok(())
 }
 
 fn insert_segment(sql: &SqlStorage, segment: &Segment, content: Option<&[u8]>) -> Result<()> {

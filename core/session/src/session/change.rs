@@ -1,6 +1,6 @@
 //! What a rule decides: an answer, and what becomes true before it is given.
 
-use super::{ParallelChunk, Segment, StoredPart, UploadState};
+use super::{ParallelChunk, Segment, Storage, StoredPart, UploadState};
 use crate::outbox::Outbox;
 use upload_types::{api_error::ApiError, units::UnixMs};
 
@@ -57,6 +57,14 @@ impl StateChange {
     /// Whether nothing changes.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The part of a file that was put in one go, where this counts it. It is kept with the progress, and makes no row of its own.
+    pub fn only_part(&self) -> Option<&StoredPart> {
+        match (self.progress.as_ref().map(|progress| &progress.storage), &self.parts[..]) {
+            (Some(Storage::SingleObject { counted: Some(_) }), [part]) => Some(part),
+            _ => None,
+        }
     }
 
     /// Whether nothing of it is to be stored: it is only about what is kept in memory.

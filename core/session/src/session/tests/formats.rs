@@ -29,6 +29,24 @@ fn spec() {
     );
 }
 
+/// Of a file that was put in one go the part is a text in the row of its upload; of all others it is a row of its own.
+#[test]
+fn the_part_of_a_file_that_was_put_in_one_go() {
+    let part = StoredPart {
+        number: 1,
+        end: ByteCount::new(PART).unwrap(),
+        stored_at: UnixMs(7),
+        etag: "e".to_owned(),
+        crc64nvme: Crc64Nvme(7),
+        sha256_so_far: None,
+        digest: None,
+    };
+    pinned(
+        &part,
+        r#"{"number":1,"end":8388608,"stored_at":7,"etag":"e","crc64nvme":"0000000000000007","sha256_so_far":null,"digest":null}"#,
+    );
+}
+
 #[test]
 fn birth_of_a_partial_and_of_what_is_put_together() {
     let mut spec = super::spec(Mode::Sequential, PART);

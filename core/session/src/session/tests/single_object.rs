@@ -38,6 +38,7 @@ fn the_commit_of_the_whole_completes_in_one_change() {
     assert_eq!((lease.key.clone(), lease.multipart_id.clone(), lease.reserved_parts), (key(&s, 1), None, 1));
     assert_eq!(s.object(), None);
     let change = s.commit(NOW, &commit(1, vec![receipt(1, FILE)])).change;
+    assert_eq!(change.only_part(), change.parts.first(), "it is kept with the progress");
     let progress = change.progress.clone().unwrap();
     assert_eq!(
         (progress.phase, progress.leftovers),
@@ -90,6 +91,7 @@ fn whatever_ends_it_while_somebody_puts_looks_for_what_was_put() {
 fn a_tail_goes_in_front_of_the_put_and_takes_no_number() {
     let mut s = put(FILE);
     start(&mut s, 0, 100).unwrap();
+    assert_eq!(s.commit(NOW, &remainder(1, 100)).change.only_part(), None);
     count(&mut s, &remainder(1, 100)).unwrap();
     assert!(!s.may_have_stray_objects());
     let lease = start(&mut s, 100, FILE - 100).unwrap();
