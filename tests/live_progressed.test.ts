@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import type { Created, UploadEvent } from "./support/api.ts";
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import type { Client } from "./support/client.ts";
+import { hasMediaTools } from "./support/media.ts";
 import { assertBadRequest } from "./support/refusals.ts";
 import { sceneWithOrigin, sceneWithScriptedOrigin } from "./support/scene.ts";
 import { type Delivery, ScriptedOrigin } from "./support/scripted_origin.ts";
@@ -219,12 +220,4 @@ function growingIsGone(read: () => unknown): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ENOENT";
   }
-}
-
-async function hasMediaTools(): Promise<boolean> {
-  const has = (tool: string) => run(tool, ["-version"]);
-  return await Promise.all([has("ffmpeg"), has("ffprobe")]).then(
-    () => true,
-    () => false,
-  );
 }

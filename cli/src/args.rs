@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use upload_types::live::MIN_TELL_EVERY_BYTES;
 
 use crate::examples;
 
@@ -118,6 +119,9 @@ pub(crate) struct Put {
     /// With --live: how much may wait on disk; then the input has to
     #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = size, requires = "live")]
     pub(crate) spool: u64,
+    /// With --live: your server is told each time that so many bytes are new, such as 64M; 8M or more
+    #[arg(long, value_name = "BYTES", value_parser = told_size, requires = "live")]
+    pub(crate) tell_every: Option<u64>,
     /// Write what came of each file into this file, as JSON
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) manifest: Option<PathBuf>,
@@ -309,6 +313,12 @@ fn size(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| "it is zero, or too large".to_owned())
 }
 
+/// The same where it is as much as a server tells of at a time.
+fn told_size(text: &str) -> Result<u64, String> {
+    let bytes = size(text)?;
+    if bytes < MIN_TELL_EVERY_BYTES { Err("it is less than 8M".to_owned()) } else { Ok(bytes) }
+}
+
 /// A time with `s`, `m`, `h` or `d` behind it.
 fn time(text: &str) -> Result<Duration, String> {
     const WRONG: &str = "it is not a time such as 30s, 10m, 2h or 7d";
@@ -340,6 +350,10 @@ mod tests {
         assert_eq!(["1", "500k", "2M", "1GiB"].map(|text| size(text).unwrap()), [1, 512_000, 2 << 20, 1 << 30]);
         for wrong in ["", "0", "k", "1.5M", "-1", "1 M", "99999999999T"] {
             assert!(size(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(["8M", "8388608", "1G"].map(|text| told_size(text).unwrap()), [8 << 20, 8 << 20, 1 << 30]);
+        for wrong in ["7M", "8388607", "0", "often"] {
+            assert!(told_size(wrong).is_err(), "{wrong}");
         }
         assert_eq!(time("90s").unwrap(), Duration::from_secs(90));
         assert_eq!(time("2h").unwrap(), Duration::from_hours(2));

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { after, before, type TestContext, test } from "node:test";
 
 import type { AxeResults } from "axe-core";
-import type { BrowserContext, Locator } from "playwright-core";
+import type { BrowserContext, Locator, Page } from "playwright-core";
 
 import { sha256 } from "../support/bytes.ts";
 import { waitFor } from "../support/wait.ts";
@@ -144,6 +144,35 @@ test("left behind without a network: it is in the list, can be downloaded, and g
   await next.press("Resume");
   const record = await arrived(next);
   assert.deepEqual([record.fileSize, record.sha256], [bytes.length, sha256(bytes)]);
+});
+
+/**
+ * Has the only film of this page play; tells how far it has. Its sandbox runs nothing that comes from it, nor plays by itself: it is asked
+ * from beside it, as by a press.
+ */
+async function playing(page: Page): Promise<() => Promise<number>> {
+  await page.locator("video").waitFor();
+  const session = await page.context().newCDPSession(page);
+  const { frameTree } = await session.send("Page.getFrameTree");
+  const { frame } = frameTree;
+  const { executionContextId: contextId } = await session.send("Page.createIsolatedWorld", { frameId: frame.id });
+  const ask = (expression: string) => session.send("Runtime.evaluate", { expression, contextId, userGesture: true });
+  await ask("document.querySelector('video').play()");
+  return async () => (await ask("document.querySelector('video').currentTime")).result.value;
+}
+
+test("what is still being recorded is watched in another tab, by a link", inBrowser, async (t) => {
+  const context = await profile(t);
+  const page = await open(context);
+  await begin(page, "Camera");
+  await untilFull(page, "Safe there", 1);
+  const opening = context.waitForEvent("page");
+  await page.press("Watch");
+  const playedSeconds = await playing(await opening);
+  await waitFor("it to play", async () => (await playedSeconds()) > 0);
+  assert.equal(await row(page).getAttribute("data-recording"), "recording");
+  await page.press("Stop");
+  await arrived(page);
 });
 
 test("a microphone, discarded: nothing of it is left, here or at the server", inBrowser, async (t) => {

@@ -7,7 +7,7 @@ import { after, before, type TestContext, test } from "node:test";
 import type { BrowserContext } from "playwright-core";
 
 import { Harbour, inBrowser } from "./harbour.ts";
-import { FAKE_DEVICES, type RecordingPage, RecordingPages } from "./recording_page.ts";
+import { FAKE_DEVICES, type InPage, type RecordingPage, RecordingPages } from "./recording_page.ts";
 
 const CAMERA = { video: true, audio: true };
 
@@ -116,6 +116,27 @@ test(
     const { uploadId, sha256 } = await page.stop();
     assert.equal((await harbour.origin.waitForStored(uploadId)).sha256, sha256);
     assert.deepEqual(await other.left(), []);
+  },
+);
+
+test(
+  "a live one that was paused until the server took it for ended begins anew, and is whole",
+  inBrowser,
+  async (t) => {
+    const page = await visit(t);
+    await page.record({ audio: true }, "opfs", { endAfterSeconds: 2 });
+    const { uploadId } = await page.until("bytes at the server", ({ safeThereBytes }) => safeThereBytes > 0);
+    await page.page.evaluate(() => (globalThis as unknown as InPage).recording.pause());
+    const ended = await harbour.stack.client.waitUntilState(String(uploadId), "completed");
+    assert.equal(ended.truncated, true);
+    await page.page.evaluate(() => (globalThis as unknown as InPage).recording.resume());
+    const another = await page.until("another upload", (status) => status.uploadId !== uploadId);
+    assert.equal(another.state, "recording");
+    const result = await page.stop();
+    assert.notEqual(result.uploadId, uploadId);
+    const record = await harbour.origin.waitForStored(result.uploadId);
+    assert.deepEqual([record.fileSize, record.sha256], [result.bytes, result.sha256]);
+    assert.ok((await harbour.origin.waitForStored(String(uploadId))).fileSize < record.fileSize);
   },
 );
 

@@ -15,8 +15,11 @@ import type {
   listRecordings,
   opfsStorage,
   Recording,
+  RecordingOptions,
   RecordingStatus,
 } from "../../client/src/recording/index.ts";
+import { MIB } from "../support/bytes.ts";
+import { residentBytes } from "../support/heap.ts";
 import { waitFor } from "../support/wait.ts";
 import { repositoryRoot } from "../support/wrangler_config.ts";
 
@@ -112,9 +115,13 @@ export class RecordingPage {
   }
 
   /** Records the camera, the microphone or both, and keeps what the recorder gives besides. */
-  async record(what: MediaStreamConstraints, place: Place = "opfs"): Promise<void> {
+  async record(
+    what: MediaStreamConstraints,
+    place: Place = "opfs",
+    live: NonNullable<RecordingOptions["live"]> = false,
+  ): Promise<void> {
     await this.page.evaluate(
-      async ([what, place]) => {
+      async ([what, place, live]) => {
         const world = globalThis as unknown as InPage;
         const { createRecording, indexedDbStorage, opfsStorage } = world.recordings;
         const recorder = new MediaRecorder(await navigator.mediaDevices.getUserMedia(what));
@@ -125,13 +132,14 @@ export class RecordingPage {
         world.recording = createRecording(recorder, {
           endpoint,
           storage,
+          live,
           pieceMs: 200,
           retry: { longestDelayMs: 1000 },
         });
         world.done = world.recording.start();
         world.done.catch(() => {});
       },
-      [what, place] as const,
+      [what, place, live] as const,
     );
   }
 
@@ -139,13 +147,13 @@ export class RecordingPage {
     return this.page.evaluate(() => (globalThis as unknown as InPage).recording.status);
   }
 
-  async until(what: string, is: (status: RecordingStatus) => boolean): Promise<RecordingStatus> {
+  async until(what: string, is: (status: RecordingStatus) => boolean, giveUpMs = GIVE_UP_MS): Promise<RecordingStatus> {
     let lastSeen: RecordingStatus | undefined;
     const probe = async () => {
       lastSeen = await this.status();
       return is(lastSeen) && lastSeen;
     };
-    return waitFor(what, probe, { giveUpMs: GIVE_UP_MS, lastSeen: () => lastSeen });
+    return waitFor(what, probe, { giveUpMs, lastSeen: () => lastSeen });
   }
 
   /** Ends the recording; settles when the server has it all. What the recorder gave has this digest. */
@@ -198,4 +206,17 @@ export class RecordingPage {
     await crashed;
     await this.page.close();
   }
+}
+
+export type Memory = { readonly pageMib: number; readonly workerdMib: number };
+
+/** What the page holds, without garbage; and the Worker with its simulators. */
+export async function memoryOf({ page }: RecordingPage): Promise<Memory> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("HeapProfiler.collectGarbage");
+  // Buffers of bytes are beside the heap; an older protocol does not know their size.
+  const usage = (await session.send("Runtime.getHeapUsage")) as { usedSize: number; backingStorageSize?: number };
+  await session.detach();
+  const mib = (bytes: number) => Math.round((bytes / MIB) * 10) / 10;
+  return { pageMib: mib(usage.usedSize + (usage.backingStorageSize ?? 0)), workerdMib: mib(residentBytes() ?? 0) };
 }

@@ -12,7 +12,12 @@ import { freePort } from "../support/ports.ts";
 import { Stack } from "../support/stack.ts";
 import { Wire } from "./wire.ts";
 
-export type ServiceOptions = { vars?: Record<string, string | number>; allowedFileTypes?: string[] };
+export type ServiceOptions = {
+  vars?: Record<string, string | number>;
+  allowedFileTypes?: string[];
+  /** Whether the Worker's memory may be looked at. */
+  inspected?: boolean;
+};
 
 /** A file on disk, as somebody would choose it. */
 export type TestFile = { name: string; path: string; sizeBytes: number; sha256: string };
@@ -25,13 +30,14 @@ export class Service {
   readonly wire: Wire;
   readonly #folder = mkdtempSync(join(tmpdir(), "quayside-files-"));
 
-  static async parts({ vars = {}, allowedFileTypes }: ServiceOptions = {}): Promise<ServiceParts> {
+  static async parts({ vars = {}, allowedFileTypes, inspected = false }: ServiceOptions = {}): Promise<ServiceParts> {
     const [origin, port] = [await Origin.prepare(), await freePort()];
     const wire = await Wire.start(`http://127.0.0.1:${port}`);
     // Whoever uploads is told addresses of the wire.
     const told = { PUBLIC_URL: wire.url, ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 };
     const stack = await Stack.start({
       port,
+      inspected,
       vars: { ...told, ...vars },
       page: { originUrl: origin.baseUrl, ...(allowedFileTypes === undefined ? {} : { allowedFileTypes }) },
     });

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { crc64nvme, fileBytes, MIB, sha256 } from "../support/bytes.ts";
 import { CountingProxy } from "../support/counting_proxy.ts";
 import { eventOf, Quay, quayProgram, type Running } from "../support/quay.ts";
+import { ScriptedOrigin } from "../support/scripted_origin.ts";
 import { Stack } from "../support/stack.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -75,6 +76,34 @@ test("what has come leaves at once, also while the input does not pause and no c
   assert.equal(running.child.exitCode, null, "it counts before the input has ended");
   running.child.stdin?.end();
   await assertSent(running, Buffer.from(text));
+});
+
+test("with --tell-every the origin hears of what is new on the way, and of nothing less than the server tells", async () => {
+  const origin = await ScriptedOrigin.start();
+  after(() => origin.stop());
+  const other = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl } });
+  after(() => other.stop());
+  origin.trust(other.secrets.WEBHOOK_SECRET);
+  const user = quay(other.baseUrl);
+  const running = user.start([...LIVE, "--tell-every", "8M"], { stdin: "open" });
+  const bytes = fileBytes("quay live told", 9 * MIB);
+  await feed(running, bytes);
+  const { uploadId = "" } = await running.event("started");
+  const { data } = await origin.waitForEvent(uploadId, "upload.progressed");
+  assert.equal(data.fromBytes, 0);
+  assert.ok(Number(data.toBytes) >= 8 * MIB);
+  assert.equal(running.child.exitCode, null, "it is told while the input goes on");
+  running.child.stdin?.end();
+  assert.equal((await running.ended).code, 0);
+  assert.equal(eventOf(running.events, "finished").sha256, sha256(bytes));
+  for (const wrong of [
+    ["put", "--live", "-", "--tell-every", "7M"],
+    ["put", "-", "--tell-every", "8M"],
+  ]) {
+    const { code, stderr } = await user.run(wrong);
+    assert.equal(code, 2, wrong.join(" "));
+    assert.match(stderr, /--tell-every|--live/);
+  }
 });
 
 test("an input that says nothing is an empty file", async () => {

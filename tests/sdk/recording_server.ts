@@ -11,6 +11,8 @@ export type Fate = "arrives" | "lost" | "late" | number;
 export interface StoredUpload {
   readonly id: string;
   readonly metadata: Record<string, string>;
+  /** Path and query of the address where it was created. */
+  readonly createdAt: string;
   bytes: Uint8Array[];
   length: number | undefined;
 }
@@ -24,6 +26,8 @@ export class RecordingServer implements HttpClient {
   #endings = new Map<string, string>();
   /** Asked of each request. */
   fate: (request: HttpRequest, turn: number) => Fate = () => "arrives";
+  /** Asked of each request that arrives: what the server says in place of doing it. */
+  refuse: (request: HttpRequest) => { readonly status: number; readonly body: object } | undefined = () => undefined;
   #mostAtOnceBytes = 0;
 
   /** The largest body that came. */
@@ -42,7 +46,9 @@ export class RecordingServer implements HttpClient {
     }
     const body = await bytesOf(request.body);
     this.#mostAtOnceBytes = Math.max(this.#mostAtOnceBytes, body.length);
-    const answer = typeof fate === "number" ? said(fate, {}) : this.#answer(request, path, body);
+    const refusal = this.refuse(request);
+    const refused = typeof fate === "number" ? said(fate, {}) : refusal && said(refusal.status, refusal.body);
+    const answer = refused ?? this.#answer(request, path, body);
     if (fate === "late") {
       throw new TypeError("the answer was lost");
     }
@@ -64,10 +70,16 @@ export class RecordingServer implements HttpClient {
     how !== undefined && this.#endings.set(id, how);
   }
 
+  /** Nothing more came for too long: what is there of a live upload is the whole. */
+  endSilent(id: string): void {
+    const upload = this.uploads.get(id) as StoredUpload;
+    upload.length = sizeOf(upload);
+  }
+
   #answer(request: HttpRequest, path: string, body: Uint8Array): HttpResponse {
     const { method, headers } = request;
     if (method === "POST" && path === "/files") {
-      return this.#create(headers);
+      return this.#create(headers, new URL(request.url));
     }
     const id = /^\/(?:files|upload)\/([^/]+)/.exec(path)?.[1] ?? "";
     const upload = this.uploads.get(id);
@@ -87,6 +99,9 @@ export class RecordingServer implements HttpClient {
       return said(200, statusOf(upload));
     }
     const offset = Number(headers[method === "PATCH" ? "Upload-Offset" : "X-Upload-Offset"]);
+    if (method === "PUT" && upload.length !== undefined) {
+      return said(413, { ...problem("beyond-declared-length"), uploadedBytes: there });
+    }
     if (offset !== there || upload.length !== undefined) {
       return said(409, { ...problem("offset-mismatch"), uploadedBytes: there });
     }
@@ -98,14 +113,14 @@ export class RecordingServer implements HttpClient {
     return said(200, { uploadId: id, uploadedBytes: there + body.length, fileSize: null, state: "open" });
   }
 
-  #create(headers: HttpRequest["headers"]): HttpResponse {
+  #create(headers: HttpRequest["headers"], { pathname, search }: URL): HttpResponse {
     const key = headers["Idempotency-Key"] ?? "";
     const id = this.#byKey.get(key) ?? `00000000-0000-4000-8000-${String(this.#byKey.size + 1).padStart(12, "0")}`;
     if (!this.#byKey.has(key)) {
       this.#byKey.set(key, id);
       const pairs = (headers["Upload-Metadata"] ?? "").split(",").map((pair) => pair.split(" "));
       const metadata = Object.fromEntries(pairs.map(([name, value]) => [name, atob(value ?? "")]));
-      this.uploads.set(id, { id, metadata, bytes: [], length: undefined });
+      this.uploads.set(id, { id, metadata, createdAt: pathname + search, bytes: [], length: undefined });
     }
     return said(201, {}, { Location: `https://upload.example.com/files/${id}` });
   }

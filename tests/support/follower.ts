@@ -30,6 +30,11 @@ export class Follower {
     this.#request.end();
   }
 
+  /** So many have come. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get content(): Buffer {
     return Buffer.concat(this.#pieces);
   }

@@ -42,9 +42,9 @@ function asked<T>(socket: WebSocket, question: { id: number; method: string }): 
   });
 }
 
-/** What all workerd processes below this one have in memory; nothing on a system that does not tell. */
-export function residentBytes(): number | undefined {
+/** What all processes of this name below this one have in memory; nothing on a system that does not tell. */
+export function residentBytes(name = "workerd"): number | undefined {
   const resident = (pid: number) =>
     Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024;
-  return hasProc ? [...descendants("workerd")].reduce((sum, pid) => sum + resident(pid), 0) : undefined;
+  return hasProc ? [...descendants(name)].reduce((sum, pid) => sum + resident(pid), 0) : undefined;
 }

@@ -32,9 +32,14 @@ use crate::failure::{Failure, Result};
 const LOOK_TIMEOUT: Duration = Duration::from_mins(1);
 /// For a body that is cut on purpose, over any line.
 const CUT_TIMEOUT: Duration = Duration::from_mins(5);
-/// Where uploads are created whose length is told later; and those that can be read while they grow.
+/// Where uploads are created whose length is told later.
 pub(crate) const OPEN_ENDED: &str = "/files";
-pub(crate) const LIVE: &str = "/files?live";
+
+/// Where those are created that can be read while they grow, and whose receivers are told of each so many bytes.
+pub(crate) fn live_address(tell_every_bytes: Option<u64>) -> String {
+    let told = tell_every_bytes.map_or_else(String::new, |bytes| format!("&tellEveryBytes={bytes}"));
+    format!("/files?live{told}")
+}
 
 /// An upload, and what opens it where that is not the token of whoever asks.
 #[derive(Clone, Debug)]
@@ -110,7 +115,7 @@ impl Api {
         self.line.bring(request, SendingBody::of_bytes(bytes), created).await
     }
 
-    /// Creates an upload whose length is told later, by tus: at [`OPEN_ENDED`] or [`LIVE`].
+    /// Creates an upload whose length is told later, by tus: at [`OPEN_ENDED`] or [`live_address`].
     pub(crate) async fn create_open_ended(
         &self,
         address: &str,

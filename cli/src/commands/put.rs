@@ -91,7 +91,7 @@ impl Run {
         let progress = FileProgress::new(Arc::clone(&self.report), shown);
         self.report.begin(1, 0);
         let sent = if put.live {
-            self.send_live(put.spool, &name, progress.clone()).await
+            self.send_live(put, &name, progress.clone()).await
         } else {
             stream::send(&self.shared, &name, tokio::io::stdin(), progress.clone()).await
         };
@@ -100,12 +100,12 @@ impl Run {
         self.end(&outcomes, 0, put.manifest.as_deref())
     }
 
-    async fn send_live(&self, spool_bytes: u64, name: &str, progress: FileProgress) -> Result<Sent> {
+    async fn send_live(&self, put: &Put, name: &str, progress: FileProgress) -> Result<Sent> {
         let told = progress.clone();
-        let spool = Spool::new(self.shared.state.folder(), spool_bytes, move |complaint| told.note(complaint));
+        let spool = Spool::new(self.shared.state.folder(), put.spool, move |complaint| told.note(complaint));
         let begun = spool.fill(std::io::stdin());
         begun.map_err(|error| Failure::resumable(format!("The input cannot be read: {error}.")))?;
-        live::send(&self.shared, name, spool, progress).await
+        live::send(&self.shared, name, put.tell_every, spool, progress).await
     }
 
     async fn send_files(&self, put: &Put) -> Result<u8> {

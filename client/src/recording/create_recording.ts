@@ -20,6 +20,7 @@ import {
 import { Retrier } from "../retrier.ts";
 import { Server } from "../server.ts";
 import type { Recording, RecordingEvents, RecordingOptions, RecordingSource, SpoolStorage } from "./interfaces.ts";
+import { liveQuery } from "./live_creation.ts";
 import type { Note } from "./notes.ts";
 import { Opening, type OpeningParts } from "./opening.ts";
 import { QuaysideRecording } from "./recording.ts";
@@ -40,6 +41,7 @@ const KNOWN: Readonly<Record<keyof RecordingOptions, true>> = {
   recorder: true,
   pieceMs: true,
   sendEveryMs: true,
+  live: true,
   keepUntilComplete: true,
   storage: true,
   persist: true,
@@ -51,13 +53,13 @@ const KNOWN: Readonly<Record<keyof RecordingOptions, true>> = {
 /** A recording that has not begun. Throws a `TypeError` when an option makes no sense, or the source is none. */
 export function createRecording(source: RecordingSource, options: RecordingOptions): Recording {
   checked(options);
-  const { fileName = "", metadata = {} } = options;
+  const { fileName = "", metadata = {}, sendEveryMs = SEND_EVERY_MS } = options;
   const contentType = options.contentType ?? "";
   if (saidOf({ fileName, contentType, metadata }) === undefined) {
     throw new TypeError("metadata of a recording has names of letters, digits and dashes, and 2 kB at most");
   }
   const endpoint = endpointOf(options.endpoint);
-  const about = { fileName, contentType, metadata, endpoint };
+  const about = { fileName, contentType, metadata, endpoint, live: liveQuery(options.live, sendEveryMs) };
   // No more than a browser's folder may be called.
   const id = uniqueName();
   return wired(id, options, sourceOf(source, options), { wanted: options.storage, about });

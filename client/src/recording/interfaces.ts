@@ -19,8 +19,10 @@ export interface RecordingOptions extends Pick<UploadOptions, "endpoint" | "head
   readonly recorder?: MediaRecorderOptions;
   /** A piece is asked of the encoder this often, so this is what a crash costs at most; 1,000 if not said. */
   readonly pieceMs?: number;
-  /** While it is live, what has come is sent this often; 1,000 if not said. Each time is a request, which somebody pays for. */
+  /** While it is recorded, what has come is sent this often; 1,000 if not said. Each time is a request, which somebody pays for. */
   readonly sendEveryMs?: number;
+  /** Whether what has come can be read and followed at the server while it is recorded: a live upload. False if not said. */
+  readonly live?: boolean | LiveOptions;
   /**
    * Whether what the server has confirmed stays here until the whole is there. True if not said, since an upload that the server has
    * dropped meanwhile (after a week offline, say) can only begin anew with all its bytes; where room is short they go earlier.
@@ -37,8 +39,21 @@ export interface RecordingOptions extends Pick<UploadOptions, "endpoint" | "head
   readonly runtime?: Partial<Runtime>;
 }
 
-/** Of a recording that was left behind: its name, type and metadata are what they were; the rest may be said anew. */
-export type ResumeOptions = Partial<Omit<RecordingOptions, "fileName" | "contentType" | "metadata" | "recorder">>;
+/** Of a live upload. */
+export interface LiveOptions {
+  /** The application is told on the way, each time that so many bytes are new: 8 MiB or more. It is not if not said. */
+  readonly tellEveryBytes?: number;
+  /**
+   * After so long without a byte, also while the recording is paused or there is no network, the server takes what is there for the
+   * whole: 1 to 86,400, and longer than `sendEveryMs`. If not said, as soon as any other upload would expire.
+   */
+  readonly endAfterSeconds?: number;
+}
+
+/** Of a recording that was left behind: what it is stays what it was; the rest may be said anew. */
+export type ResumeOptions = Partial<
+  Omit<RecordingOptions, "fileName" | "contentType" | "metadata" | "live" | "recorder">
+>;
 
 export interface Recording {
   /** Its name in this browser. */

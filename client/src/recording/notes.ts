@@ -9,6 +9,8 @@ export interface Note {
   readonly contentType: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly endpoint: string;
+  /** What is said behind the address where it is created; missing where it is no live upload. */
+  readonly live?: string | undefined;
   readonly startedAtMs: number;
   /** Noted before the upload is asked for: asked again under this key, it is the same one. */
   readonly creationKey: string;

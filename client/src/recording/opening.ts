@@ -56,7 +56,7 @@ export interface OpeningParts {
   /** Where it is, for what another page has left; otherwise where it may be, and what is to be noted of it. */
   readonly left?: SpoolStorage;
   readonly wanted?: SpoolStorage | null | undefined;
-  readonly about?: Pick<Note, "fileName" | "contentType" | "metadata" | "endpoint">;
+  readonly about?: Pick<Note, "fileName" | "contentType" | "metadata" | "endpoint" | "live">;
 }
 
 /** The name of the claim on a recording. */
@@ -154,12 +154,13 @@ export class Opening {
     const folder = opened && patiently(opened, clock);
     // The clock on the wall is for people to read; nothing is decided by it.
     const startedAtMs = Date.now();
-    const { fileName = "", contentType = "", metadata = {}, endpoint = "" } = about ?? {};
+    const { fileName = "", contentType = "", metadata = {}, endpoint = "", live } = about ?? {};
     const notebook = new Notebook(folder, {
       fileName,
       contentType,
       metadata,
       endpoint,
+      live,
       startedAtMs,
       creationKey: randomName(runtime.random),
       uploadId: null,

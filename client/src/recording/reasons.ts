@@ -1,9 +1,14 @@
 // Why a recording does not go on here, in words.
 
-import { UploadError } from "../errors.ts";
+import { endedError, UploadError } from "../errors.ts";
 
 export function takenOver(): UploadError {
   return new UploadError("rejected", "none", "Another page has taken this recording over.");
+}
+
+/** Of a live upload: the server has ended it before all was there. */
+export function cutShort(): UploadError {
+  return endedError("expired", "Nothing came for so long that the server took what was there for the whole.");
 }
 
 export function couldNotBegin(cause: unknown): UploadError {

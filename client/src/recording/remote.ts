@@ -27,7 +27,8 @@ export class RemoteRecording {
       "Upload-Metadata": saidOf(note) ?? "",
       "Idempotency-Key": note.creationKey,
     };
-    const response = await this.#server.send({ method: "POST", url: "/files", headers, signal });
+    const url = `/files${note.live ?? ""}`;
+    const response = await this.#server.send({ method: "POST", url, headers, signal });
     if (!isGood(response)) {
       throw this.#refusal(response);
     }

@@ -3,7 +3,7 @@
 //
 // The server says what counts, and the spool what was recorded. After every failure the server is asked, and it goes on from there: a
 // chunk that arrived without an answer is not sent again, one that was lost is, and one that comes late is refused by its offset. An
-// upload that is gone begins anew while all bytes are here.
+// upload that is gone begins anew while all bytes are here, and so does a live one that the server has ended before all was there.
 
 import { randomName } from "../creation.ts";
 import { endedError, goneError, isGone, missingError, UploadError } from "../errors.ts";
@@ -13,6 +13,7 @@ import type { Retrier, Streak } from "../retrier.ts";
 import type { Server } from "../server.ts";
 import { linked, orAborted } from "../signals.ts";
 import type { Notebook } from "./notes.ts";
+import { cutShort } from "./reasons.ts";
 import type { RemoteRecording } from "./remote.ts";
 import type { Spool } from "./spool.ts";
 
@@ -67,6 +68,8 @@ export class Sender {
   /** Nothing has been confirmed since it was begun anew. */
   #isRestartInVain = false;
   #isNothing = false;
+  /** The server has said that so much is more than it takes. */
+  #beyond: UploadError | undefined;
 
   constructor(parts: SenderParts) {
     this.#parts = parts;
@@ -162,7 +165,7 @@ export class Sender {
           if (this.#isTooLarge(error, bytes.length)) {
             continue;
           }
-          throw isGone(error) ? goneError(error) : error;
+          throw isGone(error) ? goneError(error) : this.#refusal(error);
         }
         this.#mostBytes = Math.max(FEWEST_BYTES, this.#mostBytes / 2);
         streak = retrier.longer(streak);
@@ -185,6 +188,24 @@ export class Sender {
     return true;
   }
 
+  /** What it comes to that bytes are refused for good. */
+  #refusal(error: unknown): unknown {
+    const code = error instanceof UploadError ? error.problem?.code : undefined;
+    if (code === "upload-too-large") {
+      this.#beyond = error as UploadError;
+    }
+    return code === "beyond-declared-length" && this.#isLive ? this.#cutShort() : error;
+  }
+
+  get #isLive(): boolean {
+    return this.#parts.notebook.note.live !== undefined;
+  }
+
+  /** A live upload that has ended with less. Another one would have more, but no more than the server takes. */
+  #cutShort(): UploadError {
+    return this.#beyond ?? cutShort();
+  }
+
   /** Where it goes on, as the server says. */
   async #where(id: string, signal: AbortSignal): Promise<number | "ended"> {
     const { spool, remote, isRecovered, onSent, onAnswer } = this.#parts;
@@ -199,6 +220,9 @@ export class Sender {
       spool.endAtServer(at);
     }
     if (typeof progress !== "number" && progress.state !== "open") {
+      if (this.#isLive && !(spool.isFinished && at === spool.recordedBytes)) {
+        throw this.#cutShort();
+      }
       if (!spool.isFinished) {
         throw endedError("failed", "Somebody else has ended it while it is recorded.");
       }

@@ -1,5 +1,5 @@
-// The recorder: a camera, the screen or a microphone, recorded onto this device and sent at the same time; and what earlier pages have left
-// behind. What is shown comes from the recording alone; nothing is remembered here.
+// The recorder: a camera, the screen or a microphone, recorded onto this device and sent at the same time, so that it can be watched while it is
+// made; and what earlier pages have left behind. What is shown comes from the recording alone; nothing is remembered here.
 
 import { createRecording, type LeftRecording, listRecordings, type Recording } from "quayside-client/recording";
 
@@ -73,7 +73,7 @@ class Recorder {
       return;
     }
     const [endpoint, headers] = [this.#endpoint, this.#headers];
-    const recording = createRecording(stream, { endpoint, headers, keepAwake: true });
+    const recording = createRecording(stream, { endpoint, headers, live: true, keepAwake: true });
     const row = this.#follow(recording, "");
     if (stream.getVideoTracks().length > 0) {
       row.preview(stream);
@@ -141,6 +141,8 @@ class Recorder {
 
   async #press(recording: Recording, row: RecordingRow, button: RecordingButton): Promise<void> {
     switch (button) {
+      case "watch":
+        return this.#watch(recording.status.uploadId);
       case "pause":
         return recording.pause();
       case "resume":
@@ -158,6 +160,25 @@ class Recorder {
         return recording.discard();
       case "remove":
         return this.#remove(row);
+    }
+  }
+
+  /** What the server has of it, and what is still to come, as anybody sees it who has the link. */
+  async #watch(uploadId: string | undefined): Promise<void> {
+    if (uploadId === undefined) {
+      say(this.#notice, "Nothing of it is at the server yet.");
+      return;
+    }
+    // Opened at once, as nothing may be opened later than the press.
+    const tab = window.open();
+    const request = { method: "POST", headers: this.#headers(), body: '{"disposition": "inline"}' };
+    const response = await fetch(`${this.#endpoint}/upload/${uploadId}/links`, request).catch(() => undefined);
+    if (response?.ok) {
+      const { url } = (await response.json()) as { url: string };
+      tab?.location.replace(`${url}&follow`);
+    } else {
+      tab?.close();
+      say(this.#notice, "There is no link to it just now.");
     }
   }
 

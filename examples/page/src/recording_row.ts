@@ -54,9 +54,10 @@ const WARNINGS: Readonly<Record<RecordingWarning, string>> = {
   "storage-failing": "This browser's storage does not work. What is recorded now is in memory alone.",
 };
 
-export type RecordingButton = "pause" | "resume" | "stop" | "send" | "download" | "discard" | "remove";
+export type RecordingButton = "watch" | "pause" | "resume" | "stop" | "send" | "download" | "discard" | "remove";
 
 const LABELS: Readonly<Record<RecordingButton, string>> = {
+  watch: "Watch",
   pause: "Pause",
   resume: "Go on",
   stop: "Stop",
@@ -69,8 +70,8 @@ const LABELS: Readonly<Record<RecordingButton, string>> = {
 const BUTTONS: Readonly<Record<RecordingStage, readonly RecordingButton[]>> = {
   idle: ["discard"],
   starting: ["discard"],
-  recording: ["pause", "stop", "discard"],
-  paused: ["resume", "stop", "discard"],
+  recording: ["watch", "pause", "stop", "discard"],
+  paused: ["watch", "resume", "stop", "discard"],
   sending: ["download", "discard"],
   completing: [],
   completed: ["remove"],

@@ -1,0 +1,180 @@
+// A recording that can be watched while it is made: that it is said where it is created, also by the page that goes on after a crash, and what
+// happens where the server has ended it meanwhile.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import type { RecordingOptions } from "../../client/src/recording/index.ts";
+import { RecordingWorld, Tap, until } from "./recording_scene.ts";
+import type { StoredUpload } from "./recording_server.ts";
+
+const MIB = 1024 * 1024;
+
+/** The uploads, in the order in which they were created. */
+function uploadsOf(world: RecordingWorld): StoredUpload[] {
+  return [...world.server.uploads.values()];
+}
+
+/** A live recording of which the server has some bytes. */
+async function begun(live: RecordingOptions["live"], options: Partial<RecordingOptions> = {}) {
+  const [world, tap] = [new RecordingWorld(), new Tap()];
+  const page = world.page();
+  const recording = page.record(tap, { ...(live === undefined ? {} : { live }), ...options });
+  const done = recording.start();
+  done.catch(() => {});
+  tap.give(1000);
+  await until(recording, ({ safeThereBytes }) => safeThereBytes === 1000);
+  const [upload] = uploadsOf(world);
+  assert.ok(upload !== undefined);
+  return { world, tap, page, recording, done, upload };
+}
+
+for (const [live, address] of [
+  [undefined, "/files"],
+  [false, "/files"],
+  [true, "/files?live"],
+  [{}, "/files?live"],
+  [{ tellEveryBytes: 8 * MIB }, "/files?live&tellEveryBytes=8388608"],
+  [{ tellEveryBytes: 9 * MIB, endAfterSeconds: 60 }, "/files?live&tellEveryBytes=9437184&endAfterSeconds=60"],
+] as const) {
+  test(`live: ${JSON.stringify(live)} is created at ${address}`, async () => {
+    const { world, tap, done, upload } = await begun(live);
+    assert.equal(upload.createdAt, address);
+    tap.end();
+    await done;
+    assert.deepEqual(Buffer.from(world.server.object()), tap.bytes);
+  });
+}
+
+test("what the server would refuse is said at once", () => {
+  const page = new RecordingWorld().page();
+  for (const [live, complaint] of [
+    [{ tellEveryBytes: 8 * MIB - 1 }, /live.tellEveryBytes is a whole number from 8388608/],
+    [{ tellEveryBytes: 8.5 * MIB + 0.5 }, /live.tellEveryBytes/],
+    [{ tellEveryBytes: 0 }, /live.tellEveryBytes/],
+    [{ endAfterSeconds: 0 }, /live.endAfterSeconds is a whole number from 2 to 86400/],
+    [{ endAfterSeconds: 86_401 }, /live.endAfterSeconds/],
+    [{ endAfterSeconds: 1 }, /live.endAfterSeconds is a whole number from 2/],
+    [{ tellEvery: 8 * MIB }, /there is no option live.tellEvery/],
+    ["yes", /live/],
+  ] as const) {
+    const options = { live } as Partial<RecordingOptions>;
+    assert.throws(
+      () => page.record(new Tap(), options),
+      { name: "TypeError", message: complaint },
+      JSON.stringify(live),
+    );
+  }
+});
+
+test("a page that goes on after a crash creates it live again, where the first upload is gone", async () => {
+  const { world, tap, page, upload } = await begun({ tellEveryBytes: 8 * MIB });
+  page.kill();
+  world.server.end(upload.id, "expired");
+  const [left] = await world.page().left();
+  await left?.resume().start();
+  assert.equal(uploadsOf(world)[0]?.createdAt, "/files?live&tellEveryBytes=8388608");
+  assert.deepEqual(Buffer.from(world.server.object()), tap.bytes);
+});
+
+test("a page that is killed before the upload was asked for leaves a recording that is live", async () => {
+  const [world, tap] = [new RecordingWorld(), new Tap()];
+  world.server.fate = () => "lost";
+  const page = world.page();
+  const recording = page.record(tap, { live: true });
+  recording.start().catch(() => {});
+  tap.give(1000);
+  await until(recording, ({ safeHereBytes }) => safeHereBytes === 1000);
+  page.kill();
+  world.server.fate = () => "arrives";
+  const [left] = await world.page().left();
+  await left?.resume().start();
+  assert.equal(uploadsOf(world)[0]?.createdAt, "/files?live");
+});
+
+for (const [when, loses] of [
+  ["hears of it from its next bytes", false],
+  ["hears of it after a request that was lost", true],
+] as const) {
+  test(`silent for too long, the recording goes on in another upload with all its bytes: it ${when}`, async () => {
+    const { world, tap, recording, done, upload } = await begun({ endAfterSeconds: 60 });
+    const restarts: string[] = [];
+    recording.on("restart", ({ uploadId, error }) => restarts.push(`${uploadId} ${error.code}`));
+    world.server.endSilent(upload.id);
+    let isFirst = loses;
+    world.server.fate = ({ method }) => {
+      const fate = isFirst && method === "PUT" ? "lost" : "arrives";
+      isFirst &&= fate === "arrives";
+      return fate;
+    };
+    tap.give(500);
+    await until(recording, ({ safeThereBytes }) => safeThereBytes === 1500);
+    assert.equal(recording.status.state, "recording");
+    tap.end();
+    const { uploadId } = await done;
+    assert.deepEqual(restarts, [`${upload.id} expired`]);
+    const [first, second] = uploadsOf(world);
+    assert.deepEqual([first?.length, second?.length, second?.id], [1000, 1500, uploadId]);
+    assert.deepEqual(Buffer.concat(second?.bytes ?? []), tap.bytes);
+  });
+}
+
+test("left behind and ended by silence with all that is here, it is complete; with less, it begins anew", async () => {
+  for (const unsent of [0, 500]) {
+    const { world, tap, page, recording, upload } = await begun(true);
+    if (unsent > 0) {
+      world.server.fate = () => "lost";
+      tap.give(unsent);
+      await until(recording, ({ safeHereBytes }) => safeHereBytes === 1000 + unsent);
+    }
+    page.kill();
+    world.server.fate = () => "arrives";
+    world.server.endSilent(upload.id);
+    const [left] = await world.page().left();
+    const result = await left?.resume().start();
+    assert.equal(result?.bytes, 1000 + unsent);
+    assert.equal(uploadsOf(world).length, unsent > 0 ? 2 : 1);
+    assert.deepEqual(Buffer.concat(uploadsOf(world).at(-1)?.bytes ?? []), tap.bytes);
+  }
+});
+
+test("stopped after it was ended by silence with all its bytes, it is complete", async () => {
+  const { world, recording, upload } = await begun(true);
+  world.server.endSilent(upload.id);
+  const { uploadId, bytes } = await recording.stop();
+  assert.deepEqual([uploadId, bytes], [upload.id, 1000]);
+});
+
+test("ended by silence when its first bytes are no longer here, it says so", async () => {
+  const { world, tap, recording, done, upload } = await begun(true, { keepUntilComplete: false });
+  tap.give(1000);
+  await until(recording, ({ safeThereBytes }) => safeThereBytes === 2000);
+  await until(recording, ({ spooledBytes }) => spooledBytes === 1000);
+  world.server.endSilent(upload.id);
+  tap.give(500);
+  const { error } = await until(recording, ({ error }) => error !== undefined);
+  assert.equal(error?.code, "expired");
+  assert.match(
+    String(error?.message),
+    /Nothing came for so long .* cannot begin anew: its first 2000 bytes are no longer/,
+  );
+  tap.end();
+  await assert.rejects(done, { code: "expired" });
+});
+
+test("what is more than the server takes does not begin anew for ever", async () => {
+  const { world, tap, recording, done, upload } = await begun({ endAfterSeconds: 60 });
+  const tooLarge = { code: "upload-too-large", title: "Too large", detail: "1000 bytes at most." };
+  world.server.refuse = ({ method }) => (method === "PUT" ? { status: 413, body: tooLarge } : undefined);
+  tap.give(500);
+  await until(recording, ({ error }) => error?.code === "too-large");
+  world.server.refuse = () => undefined;
+  world.server.endSilent(upload.id);
+  recording.retry();
+  await until(recording, ({ error }) => error === undefined);
+  const { error } = await until(recording, ({ error }) => error !== undefined);
+  assert.equal(error?.code, "too-large");
+  assert.equal(uploadsOf(world).length, 1);
+  tap.end();
+  await assert.rejects(done, { code: "too-large" });
+});
