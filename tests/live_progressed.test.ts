@@ -150,7 +150,10 @@ describe("what is told", async () => {
 
   test("is what is new, the same again until it is acknowledged, and the rest with the end", async () => {
     const id = await begun(client);
-    origin.script(id, { status: 500 }, { status: 503 });
+    // It takes the first range only once the rest has come.
+    const { promise: rest, resolve: hasCome } = Promise.withResolvers<void>();
+    const then = (status: number) => rest.then(() => ({ status }));
+    origin.script(id, { status: 500 }, then(503), then(200));
     await send(client, id, file, 0, EVERY);
     const [first] = await origin.waitForDeliveries(id, 1);
     assert.ok(first?.genuine);
@@ -158,6 +161,7 @@ describe("what is told", async () => {
     assert.deepEqual([first.event.type, ...range(first)], ["upload.progressed", 0, EVERY]);
     assert.deepEqual([first.event.data.fileSize, first.event.data.endedAt], [null, undefined]);
     await send(client, id, file, EVERY, 25 * MIB);
+    hasCome();
     const [, second, third, fourth] = await origin.waitForDeliveries(id, 4);
     for (const again of [second, third]) {
       assert.deepEqual([again?.webhookId, again && range(again)], [first.webhookId, [0, EVERY]]);
