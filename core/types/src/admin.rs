@@ -4,7 +4,7 @@
 use crate::{
     batch::BatchError,
     history::History,
-    ledger::ListQuery,
+    ledger::{EntryName, ListQuery},
     switch::{Switch, SwitchRequest},
     units::{UnixMs, UploadId},
     upload::Snapshot,
@@ -25,6 +25,8 @@ pub enum AdminOperation {
     DeleteMany(Vec<UploadId>),
     /// Send its event again.
     Redeliver(UploadId),
+    /// What is held, whosever it is, oldest first: a page of it, behind this one.
+    ListHeld(Option<EntryName>),
     /// What is held is handed out.
     Release(UploadId),
     /// What is held is deleted, for this reason; empty where none is given.
@@ -48,6 +50,7 @@ impl AdminOperation {
             Self::Show(_) => "show",
             Self::Delete(_) | Self::DeleteMany(_) => "delete",
             Self::Redeliver(_) | Self::RedeliverMany(_) => "redeliver",
+            Self::ListHeld(_) => "list-held",
             Self::Release(_) => "release",
             Self::Reject(..) => "reject",
             Self::ListFailedDeliveries(_) => "list-failed-deliveries",
@@ -82,6 +85,13 @@ pub enum AdminOutcome {
     Redelivering(Box<Snapshot>),
     /// How it stands, now that it was said what becomes of it.
     Judged(Box<Snapshot>),
+    /// Uploads that are held.
+    Held {
+        /// A page of them, each with its owner.
+        uploads: Vec<(String, Snapshot)>,
+        /// Where the next page goes on, if there is one.
+        next: Option<EntryName>,
+    },
     /// Uploads whose telling was given up.
     FailedDeliveries {
         /// A page of them.
@@ -136,4 +146,13 @@ pub struct FailedDelivery {
     pub owner: String,
     /// When its last attempt was about to end.
     pub failed_at: UnixMs,
+}
+
+/// An upload that is held, as the register knows it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct HeldUpload {
+    /// The upload.
+    pub name: EntryName,
+    /// Whose it is.
+    pub owner: String,
 }

@@ -5,7 +5,12 @@
 //! remembers what it read last.
 
 use serde::{Deserialize, Serialize};
-use upload_types::{admin::FailedDelivery, switch::Switch, units::UploadId};
+use upload_types::{
+    admin::{FailedDelivery, HeldUpload},
+    ledger::EntryName,
+    switch::Switch,
+    units::UploadId,
+};
 
 use super::commands;
 
@@ -33,6 +38,18 @@ pub struct ListFailedDeliveries(pub Option<UploadId>);
 #[derive(Serialize, Deserialize)]
 pub struct DropFailedDeliveries(pub Vec<FailedDelivery>);
 
+/// This upload is held. Said by its object until it is acknowledged.
+#[derive(Serialize, Deserialize)]
+pub struct NoteHeld(pub HeldUpload);
+
+/// Which are known to be held, oldest first, behind this one? A page of them, and one more where there are more.
+#[derive(Serialize, Deserialize)]
+pub struct ListHeld(pub Option<EntryName>);
+
+/// These are not held any more, and never will be again.
+#[derive(Serialize, Deserialize)]
+pub struct DropHeld(pub Vec<EntryName>);
+
 /// How is the switch set?
 #[derive(Serialize, Deserialize)]
 pub struct ReadSwitch;
@@ -49,6 +66,9 @@ commands! {
     NoteFailedDelivery => "note-failed-delivery" -> ();
     ListFailedDeliveries => "list-failed-deliveries" -> Vec<FailedDelivery>;
     DropFailedDeliveries => "drop-failed-deliveries" -> u64;
+    NoteHeld => "note-held" -> ();
+    ListHeld => "list-held" -> Vec<HeldUpload>;
+    DropHeld => "drop-held" -> ();
     ReadSwitch => "read-switch" -> Switch;
     SetSwitch => "set-switch" -> Switch;
 }

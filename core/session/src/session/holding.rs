@@ -20,12 +20,37 @@ use crate::{
     receivers::SCANNER_NAME,
 };
 use upload_types::{
+    admin::HeldUpload,
     api_error::ApiError,
+    ledger::EntryName,
     units::UnixMs,
     upload::{DeliveryState, ObjectFacts, Purpose},
 };
 
+/// What the register of all owners has to hear of an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegisteredHold {
+    /// It is held.
+    Held(HeldUpload),
+    /// It may have been, and is not any more.
+    Over(EntryName),
+}
+
 impl Session {
+    /// What the register has to hear whenever the owner's ledger does; nothing of what never was held.
+    pub fn registered_hold(&self) -> Option<RegisteredHold> {
+        let may_have_been = self.progress.held || matches!(self.progress.phase, Phase::Completed | Phase::Deleted);
+        if !self.spec.hold || self.spec.purpose == Purpose::Partial || !may_have_been {
+            return None;
+        }
+        let (name, owner) = (self.spec.entry(), &self.spec.owner);
+        Some(if self.is_held() {
+            RegisteredHold::Held(HeldUpload { name, owner: owner.clone() })
+        } else {
+            RegisteredHold::Over(name)
+        })
+    }
+
     /// Whether it is complete, and nobody has released it yet.
     pub fn is_held(&self) -> bool {
         self.progress.held && self.progress.phase == Phase::Completed

@@ -88,6 +88,7 @@ pub use change::{Decision, Heard, StateChange, Uncount};
 pub use charging::Growth;
 pub use concatenation::{CopyBatch, PartSource, PartialObject, PartialStatus, PartialUpload, SourceRange, Wanted};
 pub(crate) use damage::Damage;
+pub use holding::RegisteredHold;
 pub use duplicate::{RepeatableIds, may_be_shared, was_repeated_in_time};
 pub use lifecycle::DeleteRight;
 pub(crate) use lifecycle::ToldOfObject;

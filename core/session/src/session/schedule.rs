@@ -94,6 +94,10 @@ impl Session {
             Job::EnqueueEvent | Job::Verify | Job::CopyNext | Job::Copy | Job::StoreLastPart => {
                 Cost { queue_operations: 3, ..Cost::NONE }
             }
+            // The register hears of it, too.
+            Job::NotifyLedger if self.registered_hold().is_some() => {
+                Cost { object_requests: 2, rows_written: 2, ..Cost::NONE }
+            }
             Job::NotifyLedger => Cost { object_requests: 1, rows_written: 1, ..Cost::NONE },
             // Deleting costs nothing, and what forgetting costs nobody can ask any more.
             Job::Expire | Job::Purge | Job::Discard => Cost::NONE,

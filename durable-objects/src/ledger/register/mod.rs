@@ -1,11 +1,12 @@
-//! The register: which owners there are, which uploads have an event that the origin never took, and how the switch is set. On whatever
-//! database.
+//! The register: which owners there are, which uploads are held, which have an event that the origin never took, and how the switch is set. On
+//! whatever database.
 //!
 //! Promises: what is told twice is there once; what was told is there until something newer is known of it; the switch has one order, by its
 //! version. What an upload or an owner has, they themselves know, and nobody believes the register instead: it says whom to ask.
 //!
 //! It is one object for the whole deployment, and takes about a thousand requests a second as any object does: each Worker asks once in
-//! 5 s at most while it has requests, each owner tells once in its life, and each delivery that is given up once.
+//! 5 s at most while it has requests, each owner tells once in its life, each delivery that is given up once, and each upload that is to be held
+//! twice, from its alarm: that it is held, and that it is no more. So 400 files a second can be held, which is 34 million a day.
 
 pub(crate) mod tables;
 
@@ -18,7 +19,7 @@ use crate::{
     platform::error::Result,
     rpc::{
         answer,
-        register::{ListFailedDeliveries, ListOwners, NoteOwner, RegisterCommand, SetSwitch},
+        register::{ListFailedDeliveries, ListHeld, ListOwners, NoteHeld, NoteOwner, RegisterCommand, SetSwitch},
     },
 };
 
@@ -38,6 +39,9 @@ pub(crate) fn carry_out(database: &impl Database, command: RegisterCommand, now:
             tables::drop_failed(database, &gone.0)?;
             answer(tables::count_failed(database)?)
         }
+        RegisterCommand::NoteHeld(NoteHeld(held)) => answer(tables::note_held(database, held)?),
+        RegisterCommand::ListHeld(ListHeld(after)) => answer(tables::held(database, after, MOST)?),
+        RegisterCommand::DropHeld(gone) => answer(tables::drop_held(database, &gone.0)?),
         RegisterCommand::ReadSwitch(_) => answer(tables::switch(database)?),
         RegisterCommand::SetSwitch(wanted) => answer(set(database, wanted, now)?),
     }
@@ -54,7 +58,12 @@ fn set(database: &impl Database, SetSwitch(wanted): SetSwitch, now: UnixMs) -> R
 
 #[cfg(test)]
 mod tests {
-    use upload_types::{admin::FailedDelivery, switch::SwitchMode, units::UploadId};
+    use upload_types::{
+        admin::{FailedDelivery, HeldUpload},
+        ledger::EntryName,
+        switch::SwitchMode,
+        units::UploadId,
+    };
 
     use super::*;
     use crate::{ledger::book::tests::sql::Host, rpc::register::REGISTER};
@@ -125,6 +134,30 @@ mod tests {
         let mut expected = all;
         expected.sort_unstable_by_key(|one| one.upload_id);
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_is_held_is_there_once_and_oldest_first_until_it_is_not() {
+        let host = &Host::new();
+        let held = |number: u8, created_at: u64| {
+            let upload_id = UploadId::from_random_bytes([number; 16]);
+            let name = EntryName { created_at: UnixMs(created_at), upload_id };
+            HeldUpload { name, owner: format!("owner {number}") }
+        };
+        let listed = |after: Option<&HeldUpload>, most| tables::held(&host, after.map(|one| one.name), most).unwrap();
+        assert_eq!(listed(None, MOST), []);
+        tables::drop_held(&host, &[held(1, 1).name]).unwrap();
+        // The second is older than the first; the third came at the same time as it, with another id.
+        let (first, second, third) = (held(1, 9), held(2, 1_000_000_000_000), held(3, 9));
+        for one in [&second, &third, &first, &first] {
+            tables::note_held(&host, one.clone()).unwrap();
+        }
+        assert_eq!(listed(None, MOST), [first.clone(), third.clone(), second.clone()]);
+        assert_eq!(listed(None, 1), [first.clone()]);
+        assert_eq!(listed(Some(&first), MOST), [third.clone(), second.clone()]);
+        assert_eq!(listed(Some(&held(2, 9)), MOST), [third.clone(), second.clone()], "also where that one is gone");
+        tables::drop_held(&host, &[third.name, second.name, third.name]).unwrap();
+        assert_eq!(listed(None, MOST), [first]);
     }
 
     #[test]

@@ -4,15 +4,17 @@
 //! |---|---|---|
 //! | `owner` | owner who has ever created an upload | never |
 //! | `failed_delivery` | upload with an event whose telling was about to be given up | it is sent again, taken, or forgotten |
+//! | `held_upload` | upload that is held | it is not held any more |
 //! | `switch` | one: how the switch is set, as JSON | it is set anew |
 //!
 //! An owner costs one row here and two in its own ledger, where the mark is a table without rows: $3.00 for a million, once. A delivery that is
-//! given up costs two rows. No table has an index beside its key.
+//! given up costs two rows, and so does an upload that is held. No table has an index beside its key.
 
 use serde::Deserialize;
 use upload_types::{
-    admin::FailedDelivery,
+    admin::{FailedDelivery, HeldUpload},
     json,
+    ledger::EntryName,
     switch::Switch,
     units::{UnixMs, UploadId},
 };
@@ -30,6 +32,9 @@ const OWNERS: &str = "CREATE TABLE IF NOT EXISTS owner (name TEXT PRIMARY KEY) W
 const FAILED_DELIVERIES: &str = "CREATE TABLE IF NOT EXISTS failed_delivery (upload_id TEXT PRIMARY KEY, \
                                  owner TEXT NOT NULL, failed_at_ms INTEGER NOT NULL) WITHOUT ROWID";
 
+const HELD_UPLOADS: &str = "CREATE TABLE IF NOT EXISTS held_upload (created_at_ms INTEGER NOT NULL, upload_id TEXT NOT NULL, \
+                            owner TEXT NOT NULL, PRIMARY KEY (created_at_ms, upload_id)) WITHOUT ROWID";
+
 const SWITCH: &str = "CREATE TABLE IF NOT EXISTS switch (id INTEGER PRIMARY KEY CHECK (id = 1), facts TEXT NOT NULL)";
 
 const MARK: &str = "CREATE TABLE IF NOT EXISTS is_registered (id INTEGER PRIMARY KEY)";
@@ -44,6 +49,13 @@ struct FailedRow {
     upload_id: UploadId,
     owner: String,
     failed_at_ms: u64,
+}
+
+#[derive(Deserialize)]
+struct HeldRow {
+    created_at_ms: u64,
+    upload_id: UploadId,
+    owner: String,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +137,39 @@ pub(super) fn count_failed(database: &impl Database) -> Result<u64> {
     }
     let found: Vec<NumberRow> = database.rows("SELECT count(*) AS number FROM failed_delivery", Vec::new())?;
     Ok(found.first().map_or(0, |row| row.number))
+}
+
+/// Adds an upload that is held. One that is there costs no row.
+pub(super) fn note_held(database: &impl Database, HeldUpload { name, owner }: HeldUpload) -> Result<()> {
+    database.run(HELD_UPLOADS, Vec::new())?;
+    let insert = "INSERT OR IGNORE INTO held_upload (created_at_ms, upload_id, owner) VALUES (?, ?, ?)";
+    database.run(insert, vec![name.created_at.into(), name.upload_id.to_string().into(), owner.into()])
+}
+
+/// Up to so many that are held, oldest first, behind this one.
+pub(super) fn held(database: &impl Database, after: Option<EntryName>, most: usize) -> Result<Vec<HeldUpload>> {
+    if !has(database, "held_upload")? {
+        return Ok(Vec::new());
+    }
+    let (since, after) = after.map(|name| (name.created_at, name.upload_id.to_string())).unwrap_or_default();
+    let query = "SELECT created_at_ms, upload_id, owner FROM held_upload WHERE (created_at_ms, upload_id) > (?, ?) \
+                 ORDER BY created_at_ms, upload_id LIMIT ?";
+    let found: Vec<HeldRow> = database.rows(query, vec![since.into(), after.into(), (most as u64).into()])?;
+    let held = |HeldRow { created_at_ms, upload_id, owner }| HeldUpload {
+        name: EntryName { created_at: UnixMs(created_at_ms), upload_id },
+        owner,
+    };
+    Ok(found.into_iter().map(held).collect())
+}
+
+/// Takes these out.
+pub(super) fn drop_held(database: &impl Database, gone: &[EntryName]) -> Result<()> {
+    if gone.is_empty() || !has(database, "held_upload")? {
+        return Ok(());
+    }
+    let delete = "DELETE FROM held_upload WHERE created_at_ms = ? AND upload_id = ?";
+    gone.iter()
+        .try_for_each(|gone| database.run(delete, vec![gone.created_at.into(), gone.upload_id.to_string().into()]))
 }
 
 /// How the switch is set; as if nobody ever had, where nobody has.
