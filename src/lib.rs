@@ -1,6 +1,7 @@
 //! The Worker: HTTP, bytes, and the queue. It decides nothing about uploads: what may happen to one is decided in its Durable Object.
 //!
 //! * `http`: a request in, an answer out. `router` understands it, has it handled and renders the answer; `cors`, `health`, `server_timing`.
+//!   `public_files` is the host that has public files and nothing else.
 //! * `access`: whose request it is, and what it may: tokens, key sets, signed URLs, limits on the pace of creations.
 //! * `handlers`: one file for each thing that a client can ask for; `create` and `append` are the main ones.
 //! * `transfer`: the bytes of a body on their way into storage: `attempt` stores and commits part by part, `relay` moves the bytes into R2 and the
@@ -9,7 +10,7 @@
 //! * `queue`: the consumer: `webhook` tells the origin, `concat` and `repair` copy, `verify` reads objects back.
 //! * `exchange`: a request to somebody outside. `signed_post`: how the application is told and asked.
 //! * `switch`: what the service takes just now, by word of whoever runs it.
-//! * `context`: what a handler is given beside the request. `config`: the settings, `token_settings` among them, `defaults`, and `bindings`. `log`: lines, and what time it is.
+//! * `context`: what a handler is given beside the request. `config`: the settings, `address_settings` and `token_settings` among them, `defaults`, and `bindings`. `log`: lines, and what time it is.
 
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
 #![deny(unsafe_code)]
@@ -22,6 +23,7 @@ mod queue;
 mod storage;
 mod transfer;
 
+mod address_settings;
 mod bindings;
 mod config;
 mod defaults;
@@ -50,7 +52,7 @@ fn start() {
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     log::bind(&env);
-    http::router::answer(request, env, context).await
+    http::answer(request, env, context).await
 }
 
 /// Called for every batch of either queue. Never returns an error: that would take the whole isolate down.

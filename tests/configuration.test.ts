@@ -63,6 +63,17 @@ const incomplete: [string, StackOptions, string][] = [
   ["an address with a path", { vars: { PUBLIC_URL: "https://upload.example.com/api" } }, "PUBLIC_URL"],
   ["an address without a scheme", { vars: { PUBLIC_URL: "upload.example.com" } }, "PUBLIC_URL"],
   ["a base path that is none", { vars: { BASE_PATH: "/api files" } }, "BASE_PATH"],
+  ["public files at no address", { vars: { PUBLIC_FILES_URL: "files.example.com" } }, "PUBLIC_FILES_URL"],
+  [
+    "public files beside the API",
+    { vars: { PUBLIC_URL: "https://upload.example.com", PUBLIC_FILES_URL: "http://upload.example.com:81/" } },
+    "PUBLIC_FILES_URL has the host of PUBLIC_URL",
+  ],
+  [
+    "public files for longer than ever",
+    { vars: { PUBLIC_FILES_MAX_AGE_SECONDS: "31536001" } },
+    "PUBLIC_FILES_MAX_AGE_SECONDS is above",
+  ],
   ["pages about errors at no address", { vars: { PROBLEMS_URL: "docs.example.com/errors" } }, "PROBLEMS_URL"],
   ["an application that is asked in the open", { vars: { ACCEPT_HOOK: "http://app.example/accept" } }, "ACCEPT_HOOK"],
   ["an application at no address", { vars: { ACCEPT_HOOK: "https://" } }, "ACCEPT_HOOK"],

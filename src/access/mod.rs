@@ -92,7 +92,7 @@ impl Principal {
 
 impl Access {
     /// Of a signed URL, or of nobody: whatever is asked under it has been allowed before, or needs no leave.
-    fn system() -> Self {
+    pub(crate) fn system() -> Self {
         Self {
             caller: Caller::System,
             creator: None,

@@ -29,7 +29,7 @@ use crate::{
 
 /// All names and values of the headers, and the address, together. The platform allows 128 KB; the largest that means anything
 /// here is an `Upload-Metadata`.
-const MAX_HEAD_BYTES: u32 = 32 * 1024;
+pub(super) const MAX_HEAD_BYTES: u32 = 32 * 1024;
 
 #[wasm_bindgen]
 extern "C" {
@@ -48,11 +48,15 @@ struct Trace {
 }
 
 /// Answers one request. Faults are answered too: an error never leaves this function.
-pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> Result<Response> {
+pub(super) async fn answer(
+    mut request: Request,
+    url: &Url,
+    settings: &Settings,
+    env: Env,
+    context: Context,
+) -> Result<Response> {
     let watch = Stopwatch::start();
-    let settings = Settings::of(&env);
-    let url = Url::new(&request.inner().url())?;
-    let mut head = head(&request, &url, &settings.base_path)?;
+    let mut head = head(&request, url, &settings.base_path)?;
     let link = by_link::take(&mut head);
     #[cfg(feature = "faults")]
     if head.path == "/faults" {
@@ -69,9 +73,7 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
     } else {
         let config = settings.config();
         let limits = config.ok().map(|config| config.limits);
-        let public_url = config.ok().and_then(|config| config.public_url.clone());
-        let base_url = settings.base_path.below(&public_url.unwrap_or_else(|| url.origin()));
-        let problems_url = settings.problems_url.clone().unwrap_or_else(|| format!("{base_url}{}", problem_page::PATH));
+        let (base_url, problems_url) = addresses(settings, url);
         // What is answered to a request that came by a link has addresses below the link: its client has nothing else to show.
         let base_url = base_url + link.as_deref().unwrap_or_default();
         let (base_url, problems_url) = (base_url.as_str(), problems_url.as_str());
@@ -94,6 +96,14 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
     response.headers_mut().set("server-timing", &trace.timings.header(&watch))?;
     cors::add(response.headers_mut(), &head, &settings.cors)?;
     Ok(response)
+}
+
+/// What addresses in answers begin with, and those of pages about errors.
+pub(super) fn addresses(settings: &Settings, url: &Url) -> (String, String) {
+    let public_url = settings.config().ok().and_then(|config| config.public_url.clone());
+    let base_url = settings.base_path.below(&public_url.unwrap_or_else(|| url.origin()));
+    let problems_url = settings.problems_url.clone().unwrap_or_else(|| format!("{base_url}{}", problem_page::PATH));
+    (base_url, problems_url)
 }
 
 /// What is known of the request so far is in `trace`, also where it is refused or fails.
@@ -157,7 +167,7 @@ async fn handle(
 }
 
 /// Refuses what the switch does not let in, and reads the body of that away.
-async fn taken(effect: Effect, body: Option<ReadableStream>, env: &Env, execution: &Context) -> Result<()> {
+pub(super) async fn taken(effect: Effect, body: Option<ReadableStream>, env: &Env, execution: &Context) -> Result<()> {
     let checked = switch::check(effect, env, execution).await;
     if checked.is_err() {
         drain(body).await?;
@@ -189,12 +199,12 @@ async fn understand(
     Ok(finish(head, &document)?)
 }
 
-fn head_bytes(head: &Head) -> u64 {
+pub(super) fn head_bytes(head: &Head) -> u64 {
     let headers = head.headers.length_bytes();
     (headers + head.path.len() + head.query.len()) as u64
 }
 
-fn head(request: &Request, url: &Url, base_path: &BasePath) -> Result<Head> {
+pub(super) fn head(request: &Request, url: &Url, base_path: &BasePath) -> Result<Head> {
     let pairs: Vec<(String, String)> = request.headers().into_iter().collect();
     Ok(Head {
         method: request.inner().method().parse().map_err(|_| "a method that is no token")?,
@@ -205,7 +215,7 @@ fn head(request: &Request, url: &Url, base_path: &BasePath) -> Result<Head> {
     })
 }
 
-fn response(reply: Reply) -> Result<Response> {
+pub(super) fn response(reply: Reply) -> Result<Response> {
     let headers = Headers::new();
     for (name, value) in &reply.headers {
         headers.set(name, value)?;
@@ -217,7 +227,7 @@ fn response(reply: Reply) -> Result<Response> {
     })
 }
 
-fn refused(
+pub(super) fn refused(
     protocol: Protocol,
     asked: &Asked<'_>,
     refusal: &ApiError,
@@ -236,19 +246,19 @@ fn refused(
     response(without_body_of_head(asked, protocol.problem(asked, refusal, upload)))
 }
 
-fn without_body_of_head(asked: &Asked<'_>, reply: Reply) -> Reply {
+pub(super) fn without_body_of_head(asked: &Asked<'_>, reply: Reply) -> Reply {
     let body = reply.body.filter(|_| asked.head.method != Method::HEAD);
     Reply { body, ..reply }
 }
 
 /// The id of the fault under which an instance before this one broke off with this request, as `entry.js` says it beside the
 /// bindings, where no client can: the request is to be told so in its own words, and not to be tried again.
-fn broken_off(env: &Env) -> Option<String> {
+pub(super) fn broken_off(env: &Env) -> Option<String> {
     env.var("BROKEN_OFF").ok().map(|fault_id| fault_id.to_string())
 }
 
 /// Our fault: the client is told an id under which the log says more.
-fn faulted(
+pub(super) fn faulted(
     protocol: Protocol,
     asked: &Asked<'_>,
     fault: &worker::Error,

@@ -11,7 +11,7 @@
 //! * `chunked_form`: pieces of a file as upload libraries for web pages send them, at `/upload`.
 //! * `filepond`: FilePond's own chunks, at `/upload`.
 //!
-//! What was not done every protocol answers with a `problem`; `problem_page` is what its `type` leads to.
+//! `public_file` is no protocol: what is asked for on the host of public files. What was not done every protocol answers with a `problem`; `problem_page` is what its `type` leads to.
 
 #![forbid(unsafe_code)]
 
@@ -36,6 +36,7 @@ mod numbers;
 pub mod plain;
 mod problem;
 pub mod problem_page;
+pub mod public_file;
 #[cfg(test)]
 mod sample;
 pub mod tus;

@@ -144,7 +144,8 @@ function ofDeployment({ vars = {}, services = [] }) {
   if (text("ORIGIN_WEBHOOK_URL") && !isBound("ORIGIN_WEBHOOK_URL") && !text("PUBLIC_URL")) {
     found.push("ORIGIN_WEBHOOK_URL is set, and PUBLIC_URL is not");
   }
-  const remote = ["PUBLIC_URL", "ORIGIN_WEBHOOK_URL", "ACCEPT_HOOK"].filter((name) => text(name) && !isBound(name));
+  const named = ["PUBLIC_URL", "PUBLIC_FILES_URL", "ORIGIN_WEBHOOK_URL", "ACCEPT_HOOK"];
+  const remote = named.filter((name) => text(name) && !isBound(name));
   for (const name of remote.filter((name) => !isPublic(text(name)))) {
     found.push(`${name} = ${text(name)} is not a public address that begins with https://`);
   }
