@@ -201,7 +201,7 @@ impl Config {
         wrong.hear(problems_url(env));
         let origin = wrong.hear_or_default(origin(env));
         let accept = wrong.hear_or_default(accept(env));
-        let receivers = wrong.hear_or_default(receivers::read(env));
+        let receivers = receivers::read(env, wrong);
         let public_url = wrong.hear_or_default(public_url(env));
         // What is signed and stored never takes its host from a request: whoever sends one chooses that.
         if matches!((&origin, &public_url), (Some(origin), None) if origin.is_remote()) {

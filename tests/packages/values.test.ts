@@ -126,6 +126,7 @@ const WRONG: Vars[] = [
     FORM_REDIRECTS: "https://app.mine.net/?a",
     ACCEPT_HOOK: "https://",
     EVENT_RECEIVERS: '[{"name":"a","url":"http://a.net/","secret":"S"}]',
+    SCANNER: '{"queue":"A"}',
     R2_S3_ENDPOINT: "ftp://r2.mine.net",
   },
   {
