@@ -131,8 +131,6 @@ const WRONG: Vars[] = [
   },
   {
     TOKEN_RULES: "sub",
-    PUBLIC_URL: "https://mine.net",
-    PUBLIC_FILES_URL: "http://MINE.net.:8080/",
     TOKEN_ISSUERS: issuers({ audience: undefined }),
     DEFAULT_POLICY: '{"upload":"067e6162-3b6f-4ae2-a171-2470b63dff00"}',
     CORS_ORIGINS: "https://*.net",
@@ -226,6 +224,13 @@ test("what would stop all at once is no number of seconds", () => {
     "UPLOAD_TTL_SECONDS is 0: every upload would expire at once",
     "WEBHOOK_TIMEOUT_SECONDS is 0: no event would ever be told",
   ]);
+});
+
+test("public files on the host of the API are refused by both", async () => {
+  const vars = { PUBLIC_URL: "https://mine.net/", PUBLIC_FILES_URL: "http://MINE.net.:8080" };
+  const complaint = "PUBLIC_FILES_URL has the host of PUBLIC_URL: files of strangers are handed out on a host of their own";
+  assert.deepEqual(valueComplaints(vars), [complaint]);
+  assert.equal(await saidByWorker(vars, freshSecrets()), `${complaint}.`);
 });
 
 for (const [index, vars] of WRONG.entries()) {
