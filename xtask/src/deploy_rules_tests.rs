@@ -243,6 +243,7 @@ fn what_the_worker_reads_is_what_wrangler_toml_names() {
     let mut named = keys(&all["vars"]);
     named.extend(secrets_named(TOML));
     let sources = [
+        include_str!("../../src/address_settings.rs"),
         include_str!("../../src/config.rs"),
         include_str!("../../src/receivers.rs"),
         include_str!("../../src/token_settings.rs"),
