@@ -275,9 +275,16 @@ impl Config {
     }
 }
 
+/// Whoever can see what is told has the links that are told. A binding is asked for any address.
 fn origin(env: &Env) -> Result<Option<Receiver>, ApiError> {
-    let url = Some(text(env, "ORIGIN_WEBHOOK_URL")?).filter(|url| !url.is_empty());
-    Ok(Receiver::of(env, bindings::ORIGIN, url, ORIGIN_URL))
+    const NAME: &str = "ORIGIN_WEBHOOK_URL";
+    let url = Some(text(env, NAME)?).filter(|url| !url.is_empty());
+    let is_seen = url.as_ref().is_some_and(|url| !is_unseen_address(url));
+    let origin = Receiver::of(env, bindings::ORIGIN, url, ORIGIN_URL);
+    if is_seen && origin.as_ref().is_some_and(Receiver::is_remote) {
+        return Err(missing(NAME, "is not an address that begins with https://"));
+    }
+    Ok(origin)
 }
 
 /// Whoever can change the answer on its way can let in what the application refuses.
