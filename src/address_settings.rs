@@ -25,7 +25,10 @@ pub(crate) fn public_files(env: &Env, public_url: Option<&str>) -> Result<Option
         return Ok(None);
     };
     if public_url.and_then(host_name) == Some(host) {
-        return Err(missing(NAME, "has the host of PUBLIC_URL: files of strangers are handed out on a host of their own"));
+        return Err(missing(
+            NAME,
+            "has the host of PUBLIC_URL: files of strangers are handed out on a host of their own",
+        ));
     }
     Ok(url)
 }

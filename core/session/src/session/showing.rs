@@ -41,9 +41,9 @@ impl Session {
             cost: self.progress.cost,
             live: self.live_state(),
             held: self.is_held(),
-            public_url: self.is_public().then(|| {
-                public_file::url(&self.spec.public_files, self.spec.id, &self.spec.file.name)
-            }),
+            public_url: self
+                .is_public()
+                .then(|| public_file::url(&self.spec.public_files, self.spec.id, &self.spec.file.name)),
             // Whoever came by a link is not told what its owner stores.
             quota_warning: self.spec.quota_warning.filter(|_| self.spec.link.is_none()),
             // Nor whom its owner's application tells.
