@@ -1,7 +1,6 @@
 //! The Worker: HTTP, bytes, and the queue. It decides nothing about uploads: what may happen to one is decided in its Durable Object.
 //!
 //! * `http`: a request in, an answer out. `router` understands it, has it handled and renders the answer; `cors`, `health`, `server_timing`.
-//!   `public_files` is the host that has public files and nothing else.
 //! * `access`: whose request it is, and what it may: tokens, key sets, signed URLs, limits on the pace of creations.
 //! * `handlers`: one file for each thing that a client can ask for; `create` and `append` are the main ones.
 //! * `transfer`: the bytes of a body on their way into storage: `attempt` stores and commits part by part, `relay` moves the bytes into R2 and the
@@ -52,7 +51,7 @@ fn start() {
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     log::bind(&env);
-    http::answer(request, env, context).await
+    http::router::answer(request, env, context).await
 }
 
 /// Called for every batch of either queue. Never returns an error: that would take the whole isolate down.

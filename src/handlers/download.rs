@@ -56,7 +56,8 @@ pub(crate) async fn serve_everybody(wanted: &PublicFile, context: RequestContext
     let found = found.filter(|found| is_it(&found.snapshot)).ok_or(ApiError::UploadNotFound)?;
     let presentation = Presentation { disposition: Disposition::Inline, ..Presentation::default() };
     // The bytes at this address are never others. Nobody on the way may compress them all the same: the ETag is of these.
-    let kept = format!("public, max-age={}, immutable, no-transform", context.config.public_max_age_seconds);
+    let max_age = context.config.public_max_age_seconds.to_string();
+    let kept = ["public, max-age=", &max_age, ", immutable, no-transform"].concat();
     hand_out(found, wanted.head_only, &wanted.conditions, &presentation, &kept, context).await
 }
 

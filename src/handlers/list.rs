@@ -112,8 +112,7 @@ pub(super) async fn ask_each(asked: Vec<LocalBoxFuture<'_, ()>>) {
     stream::iter(asked).buffer_unordered(ASKED_AT_ONCE).collect::<()>().await;
 }
 
-/// Says what kept an upload's object from answering.
-pub(super) fn log_fault(code: &'static str, id: UploadId, fault: &worker::Error) {
+fn log_fault(code: &'static str, id: UploadId, fault: &worker::Error) {
     let line = LogLine { code: Some(code), ..LogLine::of("fault", id) };
     log::error(&LogLine { detail: Some(fault.to_string()), ..line });
 }

@@ -29,7 +29,7 @@ use crate::{
 
 /// All names and values of the headers, and the address, together. The platform allows 128 KB; the largest that means anything
 /// here is an `Upload-Metadata`.
-pub(super) const MAX_HEAD_BYTES: u32 = 32 * 1024;
+const MAX_HEAD_BYTES: u32 = 32 * 1024;
 
 #[wasm_bindgen]
 extern "C" {
@@ -48,38 +48,39 @@ struct Trace {
 }
 
 /// Answers one request. Faults are answered too: an error never leaves this function.
-pub(super) async fn answer(
-    mut request: Request,
-    url: &Url,
-    settings: &Settings,
-    env: Env,
-    context: Context,
-) -> Result<Response> {
+pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> Result<Response> {
     let watch = Stopwatch::start();
-    let mut head = head(&request, url, &settings.base_path)?;
-    let link = by_link::take(&mut head);
+    let settings = Settings::of(&env);
+    let url = Url::new(&request.inner().url())?;
+    // On the host of public files nothing else is there: no link, no page, no protocol.
+    let is_public = settings.is_of_public_files(&url);
+    let base_path = if is_public { &BasePath::default() } else { &settings.base_path };
+    let mut head = head(&request, &url, base_path)?;
+    let link = if is_public { None } else { by_link::take(&mut head) };
     #[cfg(feature = "faults")]
     if head.path == "/faults" {
         durable_objects::platform::fault_injection::plan(request.json().await?);
         return Ok(Response::empty()?);
     }
-    if let Some(answer) = health::answer(&head, &env).await {
+    if !is_public && let Some(answer) = health::answer(&head, &env).await {
         return answer;
     }
-    let protocol = Protocol::of(&head);
+    let protocol = if is_public { Protocol::PublicFiles } else { Protocol::of(&head) };
     let mut trace = Trace::default();
     let mut response = if head.method == Method::OPTIONS && !protocol.is_discovered() {
         Response::empty()?.with_status(204)
     } else {
         let config = settings.config();
         let limits = config.ok().map(|config| config.limits);
-        let (base_url, problems_url) = addresses(settings, url);
+        let public_url = config.ok().and_then(|config| config.public_url.clone());
+        let base_url = settings.base_path.below(&public_url.unwrap_or_else(|| url.origin()));
+        let problems_url = settings.problems_url.clone().unwrap_or_else(|| format!("{base_url}{}", problem_page::PATH));
         // What is answered to a request that came by a link has addresses below the link: its client has nothing else to show.
         let base_url = base_url + link.as_deref().unwrap_or_default();
         let (base_url, problems_url) = (base_url.as_str(), problems_url.as_str());
         let asked = Asked { head: &head, limits, base_url, problems_url, now: UnixMs(now_ms()) };
         let page = link_page::answer(&head, link.as_deref()).map(Ok);
-        let page = page.or_else(|| problem_page::answer(&asked, page_text));
+        let page = page.or_else(|| if is_public { None } else { problem_page::answer(&asked, page_text) });
         let handled = match (broken_off(&env), page) {
             (Some(fault_id), _) => response(without_body_of_head(&asked, protocol.fault(&asked, &fault_id, None))),
             (None, Some(page)) => {
@@ -93,17 +94,15 @@ pub(super) async fn answer(
             Err(Error::Fault(fault)) => faulted(protocol, &asked, &fault, trace.upload, &watch)?,
         }
     };
+    if is_public {
+        // Any page may show it and read it: nothing is sent along by which somebody would be known.
+        response.headers_mut().set("access-control-allow-origin", "*")?;
+        response.headers_mut().set("cross-origin-resource-policy", "cross-origin")?;
+        return Ok(response);
+    }
     response.headers_mut().set("server-timing", &trace.timings.header(&watch))?;
     cors::add(response.headers_mut(), &head, &settings.cors)?;
     Ok(response)
-}
-
-/// What addresses in answers begin with, and those of pages about errors.
-pub(super) fn addresses(settings: &Settings, url: &Url) -> (String, String) {
-    let public_url = settings.config().ok().and_then(|config| config.public_url.clone());
-    let base_url = settings.base_path.below(&public_url.unwrap_or_else(|| url.origin()));
-    let problems_url = settings.problems_url.clone().unwrap_or_else(|| format!("{base_url}{}", problem_page::PATH));
-    (base_url, problems_url)
 }
 
 /// What is known of the request so far is in `trace`, also where it is refused or fails.
@@ -167,7 +166,7 @@ async fn handle(
 }
 
 /// Refuses what the switch does not let in, and reads the body of that away.
-pub(super) async fn taken(effect: Effect, body: Option<ReadableStream>, env: &Env, execution: &Context) -> Result<()> {
+async fn taken(effect: Effect, body: Option<ReadableStream>, env: &Env, execution: &Context) -> Result<()> {
     let checked = switch::check(effect, env, execution).await;
     if checked.is_err() {
         drain(body).await?;
@@ -199,12 +198,12 @@ async fn understand(
     Ok(finish(head, &document)?)
 }
 
-pub(super) fn head_bytes(head: &Head) -> u64 {
+fn head_bytes(head: &Head) -> u64 {
     let headers = head.headers.length_bytes();
     (headers + head.path.len() + head.query.len()) as u64
 }
 
-pub(super) fn head(request: &Request, url: &Url, base_path: &BasePath) -> Result<Head> {
+fn head(request: &Request, url: &Url, base_path: &BasePath) -> Result<Head> {
     let pairs: Vec<(String, String)> = request.headers().into_iter().collect();
     Ok(Head {
         method: request.inner().method().parse().map_err(|_| "a method that is no token")?,
@@ -215,7 +214,7 @@ pub(super) fn head(request: &Request, url: &Url, base_path: &BasePath) -> Result
     })
 }
 
-pub(super) fn response(reply: Reply) -> Result<Response> {
+fn response(reply: Reply) -> Result<Response> {
     let headers = Headers::new();
     for (name, value) in &reply.headers {
         headers.set(name, value)?;
@@ -227,7 +226,7 @@ pub(super) fn response(reply: Reply) -> Result<Response> {
     })
 }
 
-pub(super) fn refused(
+fn refused(
     protocol: Protocol,
     asked: &Asked<'_>,
     refusal: &ApiError,
@@ -246,19 +245,19 @@ pub(super) fn refused(
     response(without_body_of_head(asked, protocol.problem(asked, refusal, upload)))
 }
 
-pub(super) fn without_body_of_head(asked: &Asked<'_>, reply: Reply) -> Reply {
+fn without_body_of_head(asked: &Asked<'_>, reply: Reply) -> Reply {
     let body = reply.body.filter(|_| asked.head.method != Method::HEAD);
     Reply { body, ..reply }
 }
 
 /// The id of the fault under which an instance before this one broke off with this request, as `entry.js` says it beside the
 /// bindings, where no client can: the request is to be told so in its own words, and not to be tried again.
-pub(super) fn broken_off(env: &Env) -> Option<String> {
+fn broken_off(env: &Env) -> Option<String> {
     env.var("BROKEN_OFF").ok().map(|fault_id| fault_id.to_string())
 }
 
 /// Our fault: the client is told an id under which the log says more.
-pub(super) fn faulted(
+fn faulted(
     protocol: Protocol,
     asked: &Asked<'_>,
     fault: &worker::Error,

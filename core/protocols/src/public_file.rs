@@ -4,12 +4,13 @@
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::Head;
-use upload_types::{api_error::ApiError, public_file::PublicFile, units::UploadId};
+use crate::{Head, Parsed};
+use upload_types::{api_error::ApiError, operation::Operation, public_file::PublicFile, units::UploadId};
 
 /// Understands a request's head, whose path is that of the whole address.
-pub fn parse(head: &Head) -> Result<PublicFile, ApiError> {
-    asked(head).ok_or(ApiError::UploadNotFound)
+pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
+    let file = asked(head).ok_or(ApiError::UploadNotFound)?;
+    Ok(Parsed::Ready(Box::new(Operation::PublicFile(file))))
 }
 
 fn asked(head: &Head) -> Option<PublicFile> {
@@ -34,8 +35,11 @@ mod tests {
         let (path, query) = (normalized(path), "expires=1&signature=00&follow".to_owned());
         let head = Head { method, path, query, headers: crate::Headers::default() };
         match parse(&head) {
-            Ok(file) if Some(file.id) == UploadId::parse(ID) => Some(file.name),
-            Ok(other) => panic!("{other:?}"),
+            Ok(Parsed::Ready(operation)) => match *operation {
+                Operation::PublicFile(file) if Some(file.id) == UploadId::parse(ID) => Some(file.name),
+                other => panic!("{other:?}"),
+            },
+            Ok(_) => panic!("it has no body"),
             Err(refusal) => {
                 assert_eq!(refusal.code(), "upload-not-found");
                 None

@@ -87,15 +87,15 @@ pub enum AdminOutcome {
     Judged(Box<Snapshot>),
     /// Uploads that are held.
     Held {
-        /// A page of them, each with its owner.
-        uploads: Vec<(String, Snapshot)>,
+        /// A page of them.
+        uploads: Vec<NotedUpload>,
         /// Where the next page goes on, if there is one.
         next: Option<EntryName>,
     },
     /// Uploads whose telling was given up.
     FailedDeliveries {
         /// A page of them.
-        uploads: Vec<FailedUpload>,
+        uploads: Vec<NotedUpload>,
         /// Where the next page goes on, if there is one.
         next: Option<UploadId>,
     },
@@ -125,34 +125,33 @@ pub struct AdminView {
     pub history: History,
 }
 
-/// An upload whose telling was given up.
+/// An upload of which the register knows something, and it is so.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailedUpload {
+pub struct NotedUpload {
     /// Whose it is.
     pub owner: String,
-    /// When it was given up.
-    pub failed_at: UnixMs,
+    /// Since when, as [`Noted`] says it.
+    pub at: UnixMs,
     /// How it stands.
     pub snapshot: Snapshot,
 }
 
-/// As the register knows it.
+/// An upload of which the register knows something: that the telling of an event was given up, or that it is held.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct FailedDelivery {
+pub struct Noted {
     /// The upload.
     pub upload_id: UploadId,
     /// Whose it is.
     pub owner: String,
-    /// When its last attempt was about to end.
-    pub failed_at: UnixMs,
+    /// When its last attempt was about to end; or, of what is held, when it was created.
+    #[serde(rename = "failedAt")]
+    pub at: UnixMs,
 }
 
-/// An upload that is held, as the register knows it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct HeldUpload {
-    /// The upload.
-    pub name: EntryName,
-    /// Whose it is.
-    pub owner: String,
+impl Noted {
+    /// What is held is found by this.
+    pub fn name(&self) -> EntryName {
+        EntryName { created_at: self.at, upload_id: self.upload_id }
+    }
 }

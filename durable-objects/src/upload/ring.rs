@@ -12,7 +12,7 @@ use crate::{
     rpc::{
         ObjectClient, call,
         ledger::CloseUpload,
-        register::{DropHeld, NoteHeld, REGISTER},
+        register::{Held, REGISTER},
         upload::QueueMessage,
     },
     upload::{Arm, UploadSession, enqueue, storage, tables},
@@ -106,11 +106,12 @@ impl UploadSession {
         let ledgers = ObjectClient::to_ledgers(self.env())?;
         call(&ledgers, &session.spec().owner, &close).await?;
         // Crash here, or the register does not answer: both are told once more.
-        match session.registered_hold() {
-            Some(RegisteredHold::Held(held)) => call(&ledgers, REGISTER, &NoteHeld(held)).await,
-            Some(RegisteredHold::Over(name)) => call(&ledgers, REGISTER, &DropHeld(vec![name])).await,
-            None => Ok(()),
-        }
+        let said = match session.registered_hold() {
+            Some(RegisteredHold::Held(held)) => Held::Note(held),
+            Some(RegisteredHold::Over(gone)) => Held::Drop(vec![gone]),
+            None => return Ok(()),
+        };
+        call(&ledgers, REGISTER, &said).await.map(drop)
     }
 }
 

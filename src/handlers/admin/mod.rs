@@ -4,6 +4,7 @@
 mod asker;
 mod failed;
 mod held;
+mod noted;
 
 use durable_objects::platform::error::Result;
 use durable_objects::platform::telemetry::log_line::LogLine;

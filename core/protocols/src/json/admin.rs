@@ -23,12 +23,11 @@ use super::{
 };
 use crate::{Asked, Head, Parsed, body_type};
 use upload_types::{
-    admin::{AdminOperation, AdminOutcome, FailedUpload, Redelivery},
+    admin::{AdminOperation, AdminOutcome, NotedUpload, Redelivery},
     api_error::ApiError,
     operation::{Operation, Reply},
     switch::{MAX_REASON_CHARACTERS, MAX_SWITCH_SECONDS, Switch, SwitchMode, SwitchRequest},
     units::{UnixMs, UploadId},
-    upload::Snapshot,
 };
 
 /// What all of it is below.
@@ -187,9 +186,9 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &AdminOutcome) -> Reply {
         }
         AdminOutcome::Judged(now) => json_reply(200, &status(now)),
         AdminOutcome::Held { uploads, next } => {
-            let held = |(owner, now): &(String, Snapshot)| {
-                let mut upload = listed(asked, now);
-                upload["owner"] = json!(owner);
+            let held = |one: &NotedUpload| {
+                let mut upload = listed(asked, &one.snapshot);
+                upload["owner"] = json!(one.owner);
                 upload
             };
             page("uploads", uploads.iter().map(held).collect(), next.map(|name| name.to_string()))
@@ -217,12 +216,12 @@ fn page(name: &str, entries: Value, next: Option<String>) -> Reply {
     json_reply(200, &body.into())
 }
 
-fn failed(upload: &FailedUpload) -> Value {
+fn failed(upload: &NotedUpload) -> Value {
     let now = &upload.snapshot;
     json!({
         "uploadId": now.id,
         "owner": upload.owner,
-        "failedAt": upload.failed_at.rfc3339(),
+        "failedAt": upload.at.rfc3339(),
         "state": now.phase,
         "fileName": now.file.name,
         "fileSize": now.plan.declared_bytes(),

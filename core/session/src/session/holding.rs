@@ -12,7 +12,7 @@
 //! A verdict and the acknowledgement of the event that asked for it are one change. Crash here, before that: the scanner is asked again.
 //! There is no release whose event is asked about again, and no event that is done with whose verdict is lost.
 
-use super::{Backoff, Decision, Phase, Session, StateChange, UploadState};
+use super::{Backoff, Decision, Phase, Session, StateChange, UploadSpec, UploadState};
 use crate::{
     event::{Delivery, DeliveryId, EventKind},
     held_verdict::HeldVerdict,
@@ -20,9 +20,8 @@ use crate::{
     receivers::SCANNER_NAME,
 };
 use upload_types::{
-    admin::HeldUpload,
+    admin::Noted,
     api_error::ApiError,
-    ledger::EntryName,
     units::UnixMs,
     upload::{DeliveryState, ObjectFacts, Purpose},
 };
@@ -31,9 +30,9 @@ use upload_types::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegisteredHold {
     /// It is held.
-    Held(HeldUpload),
+    Held(Noted),
     /// It may have been, and is not any more.
-    Over(EntryName),
+    Over(Noted),
 }
 
 impl Session {
@@ -43,12 +42,9 @@ impl Session {
         if !self.spec.hold || self.spec.purpose == Purpose::Partial || !may_have_been {
             return None;
         }
-        let (name, owner) = (self.spec.entry(), &self.spec.owner);
-        Some(if self.is_held() {
-            RegisteredHold::Held(HeldUpload { name, owner: owner.clone() })
-        } else {
-            RegisteredHold::Over(name)
-        })
+        let UploadSpec { id, owner, created_at, .. } = &self.spec;
+        let noted = Noted { upload_id: *id, owner: owner.clone(), at: *created_at };
+        Some(if self.is_held() { RegisteredHold::Held(noted) } else { RegisteredHold::Over(noted) })
     }
 
     /// Whether it is complete, and nobody has released it yet.

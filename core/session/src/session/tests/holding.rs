@@ -7,7 +7,7 @@ use crate::{
     receivers::{Receiver, SCANNER_NAME},
     session::RegisteredHold,
 };
-use upload_types::admin::HeldUpload;
+use upload_types::admin::Noted;
 
 const ORIGIN: &str = "origin";
 const AUDIT: &str = "audit";
@@ -265,12 +265,12 @@ fn the_register_hears_that_it_is_held_and_that_it_is_no_more() {
     };
     for decide in [&released as &dyn Fn(&mut Session), &rejected, &deleted] {
         let mut s = held();
-        let (name, owner) = (s.spec.entry(), s.spec.owner.clone());
-        assert_eq!(s.registered_hold(), Some(RegisteredHold::Held(HeldUpload { name, owner })));
+        let noted = Noted { upload_id: s.spec.id, owner: s.spec.owner.clone(), at: s.spec.created_at };
+        assert_eq!(s.registered_hold(), Some(RegisteredHold::Held(noted.clone())));
         assert_eq!(s.cost_of(Job::NotifyLedger).object_requests, 2);
         let told = s.told_of_object();
         decide(&mut s);
-        assert_eq!(s.registered_hold(), Some(RegisteredHold::Over(name)));
+        assert_eq!(s.registered_hold(), Some(RegisteredHold::Over(noted)));
         // It is told, also where the first telling is acknowledged behind the verdict.
         let change = s.settled(told);
         s.apply(change);
