@@ -75,7 +75,11 @@ const incomplete: [string, StackOptions, string][] = [
     "PUBLIC_FILES_MAX_AGE_SECONDS is above",
   ],
   ["pages about errors at no address", { vars: { PROBLEMS_URL: "docs.example.com/errors" } }, "PROBLEMS_URL"],
-  ["an origin that is told in the open", { vars: { ORIGIN_WEBHOOK_URL: "http://app.example/" } }, "ORIGIN_WEBHOOK_URL is not"],
+  [
+    "an origin that is told in the open",
+    { vars: { ORIGIN_WEBHOOK_URL: "http://app.example/" } },
+    "ORIGIN_WEBHOOK_URL is not",
+  ],
   ["an origin at no address", { vars: { ORIGIN_WEBHOOK_URL: "https://" } }, "ORIGIN_WEBHOOK_URL is not an address"],
   ["an application that is asked in the open", { vars: { ACCEPT_HOOK: "http://app.example/accept" } }, "ACCEPT_HOOK"],
   ["an application at no address", { vars: { ACCEPT_HOOK: "https://" } }, "ACCEPT_HOOK"],

@@ -44,7 +44,8 @@ async function upload(owner: string, fileName = `${owner}.bin`): Promise<HeldFil
   return { id, owner, headers };
 }
 
-const release = async ({ id }: HeldFile) => assert.equal((await admin.send("POST", `uploads/${id}/release`)).status, 200);
+const release = async ({ id }: HeldFile) =>
+  assert.equal((await admin.send("POST", `uploads/${id}/release`)).status, 200);
 const reject = async ({ id }: HeldFile) => assert.equal((await admin.send("POST", `uploads/${id}/reject`)).status, 200);
 const remove = async ({ id, headers }: HeldFile) =>
   assert.equal((await client.request("DELETE", `/upload/${id}`, { headers })).status, 204);

@@ -482,7 +482,10 @@ test("the content is its owner's, and a link that is none opens it to nobody", a
 });
 
 test("on the host of public files nobody gets what is not public, nor anything of the API, whatever they send", async () => {
-  const everybody: [string, Headers][] = [["its owner", alice], ...intruders.map(([who, headers]): [string, Headers] => [who, headers])];
+  const everybody: [string, Headers][] = [
+    ["its owner", alice],
+    ...intruders.map(([who, headers]): [string, Headers] => [who, headers]),
+  ];
   for (const [who, headers] of everybody) {
     const visit = (path: string) => client.request("GET", path, { headers: { ...headers, Host: "files.localhost" } });
     const [unknown, nothing] = [randomUUID(), await visit(`/${randomUUID()}/secret.pdf`)];

@@ -104,7 +104,14 @@ test("a name is the last segment of the file's own, and no other will do", async
   for (const path of ["%C3%A4%20b%25.png", "%c3%a4%20b%25%2e%70ng"]) {
     assert.equal((await visit(`/${id}/${path}`)).status, 200, path);
   }
-  for (const path of ["", "invoice.png", "%C3%A4%20b%25.png/", "holidays/%C3%A4%20b%25.png", "%C3%A4%20b%25.PNG", "%FF"]) {
+  for (const path of [
+    "",
+    "invoice.png",
+    "%C3%A4%20b%25.png/",
+    "holidays/%C3%A4%20b%25.png",
+    "%C3%A4%20b%25.PNG",
+    "%FF",
+  ]) {
     const isTidied = path.endsWith("/") && path !== "";
     const reply = await visit(`/${id}/${path}`);
     assert.equal(reply.status, isTidied ? 200 : 404, path);
@@ -196,17 +203,18 @@ test("what comes by a link is not, nor is a piece; what is put together is what 
   assert.equal((await visit(`/${posted.json<Created>().uploadId}/photo.png`)).status, 404);
 
   const halves = [file.subarray(0, 500), file.subarray(500)];
-  const pieces = await Promise.all(halves.map((half) => tus.partial(half, publishing)));
   for (const [headers, expected] of [
     [plain, 404],
     [publishing, 200],
   ] as const) {
+    const pieces = await Promise.all(halves.map((half) => tus.partial(half, publishing)));
     const id = idOf(await tus.composed(pieces, headers));
     await waitFor("it to be put together", async () => (await status(id)).state === "completed");
     const { fileName, publicUrl } = await status(id);
     assert.equal((await visit(publicUrl ? new URL(publicUrl).pathname : `/${id}/${fileName}`)).status, expected);
+    const piece = idOf(pieces[0] ?? "");
+    assert.equal((await visit(`/${piece}/${(await status(piece)).fileName}`)).status, 404);
   }
-  assert.equal((await visit(`/${idOf(pieces[0] ?? "")}/file`)).status, 404);
 });
 
 test("what is not whole, or held, is nobody's; and what is deleted is so at once", async () => {
@@ -271,7 +279,9 @@ test("where there is no such host nothing is public, whatever a token says; and 
     assert.equal(sent.status, 200);
     const now = await without.client.request("GET", `/upload/${uploadId}/status`, { headers });
     assert.deepEqual([now.json<Status>().state, now.json<Status>().publicUrl], ["completed", undefined]);
-    const reply = await without.client.request("GET", `/${uploadId}/photo.png`, { headers: { Host: "files.localhost" } });
+    const reply = await without.client.request("GET", `/${uploadId}/photo.png`, {
+      headers: { Host: "files.localhost" },
+    });
     assertRefused(reply, 404, "no-such-route");
   } finally {
     await without.stop();

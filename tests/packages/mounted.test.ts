@@ -92,10 +92,11 @@ test("everything on the host of public files, which is another than its own", (t
   });
   settings.PUBLIC_FILES_URL = "https://files.mine.net/";
   const at = (url: string) => createQuayside({ basePath: "/up" }).handles(new Request(url));
-  assert.deepEqual(
-    ["https://files.mine.net/", "http://files.mine.net.:81/a/b", "https://mine.net/a/b"].map(at),
-    [true, true, false],
-  );
+  assert.deepEqual(["https://files.mine.net/", "http://files.mine.net.:81/a/b", "https://mine.net/a/b"].map(at), [
+    true,
+    true,
+    false,
+  ]);
   settings.PUBLIC_URL = "https://files.mine.net";
   assert.ok(!at("https://files.mine.net/a/b"), "one that is the same is none");
 });

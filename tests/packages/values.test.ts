@@ -228,7 +228,8 @@ test("what would stop all at once is no number of seconds", () => {
 
 test("public files on the host of the API are refused by both", async () => {
   const vars = { PUBLIC_URL: "https://mine.net/", PUBLIC_FILES_URL: "http://MINE.net.:8080" };
-  const complaint = "PUBLIC_FILES_URL has the host of PUBLIC_URL: files of strangers are handed out on a host of their own";
+  const complaint =
+    "PUBLIC_FILES_URL has the host of PUBLIC_URL: files of strangers are handed out on a host of their own";
   assert.deepEqual(valueComplaints(vars), [complaint]);
   assert.equal(await saidByWorker(vars, freshSecrets()), `${complaint}.`);
 });

@@ -77,10 +77,7 @@ function givenComplaints(needed) {
   const set = namesOf(needed).filter((name) => process.env[name] !== undefined);
   const complaintOf = (name, value) =>
     secretComplaint(name, value) ?? (needed.signing.includes(name) ? signingComplaint(value) : undefined);
-  const said = set.map((name) => [
-    name,
-    process.env[name].trim() ? complaintOf(name, process.env[name]) : "is empty",
-  ]);
+  const said = set.map((name) => [name, process.env[name].trim() ? complaintOf(name, process.env[name]) : "is empty"]);
   return said
     .filter(([, complaint]) => complaint)
     .map(([name, complaint]) => `${name} in the environment ${complaint}`);
