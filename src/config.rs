@@ -8,10 +8,7 @@ use upload_access::{
     cors::{AllowedHeaders, AllowedOrigins, Cors},
     token::Secret,
 };
-use upload_protocols::{
-    address::{self, BasePath},
-    form::AllowedRedirects,
-};
+use upload_protocols::{address::BasePath, form::AllowedRedirects};
 use upload_session::{
     event::RetryPolicy,
     quota::Quota,
@@ -27,9 +24,11 @@ use upload_types::{
     units::{ByteCount, MIB},
     upload::Purpose,
 };
+use web_sys::Url;
 use worker::Env;
 
 use crate::{
+    address_settings::{base_path, host_name, problems_url, public_files, public_max_age, public_url},
     bindings,
     receivers::{self, EventReceivers},
     setting::{
@@ -61,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) base_path: BasePath,
     /// `PROBLEMS_URL`, likewise; none where it is empty.
     pub(crate) problems_url: Option<String>,
+    /// The name of the host in `PUBLIC_FILES_URL`, likewise: nothing but public files is there, also where the rest is wrong.
+    public_files_host: Option<String>,
 }
 
 impl Settings {
@@ -76,7 +77,16 @@ impl Settings {
         let (origins, headers) = (cors_origins(env).unwrap_or_default(), cors_headers(env).unwrap_or_default());
         let base_path = base_path(env).unwrap_or_default();
         let problems_url = problems_url(env).unwrap_or_default();
-        Self { config: Config::read(env), cors: Cors { origins, headers }, base_path, problems_url }
+        let public_files_host = public_files(env, public_url(env).unwrap_or_default().as_deref()).unwrap_or_default();
+        let public_files_host = public_files_host.as_deref().and_then(host_name);
+        let (config, cors) = (Config::read(env), Cors { origins, headers });
+        Self { config, cors, base_path, problems_url, public_files_host }
+    }
+
+    /// Whether this is an address of the host on which there are public files, and nothing else. By whatever scheme and port: the name decides.
+    pub(crate) fn is_of_public_files(&self, url: &Url) -> bool {
+        let host = self.public_files_host.as_deref();
+        host.is_some_and(|host| url.hostname().trim_end_matches('.') == host)
     }
 
     /// All of them, where they are right.
@@ -94,6 +104,10 @@ pub(crate) struct Config {
     pub(crate) public_url: Option<String>,
     /// `BASE_PATH`.
     pub(crate) base_path: BasePath,
+    /// `PUBLIC_FILES_URL`, without a slash at its end; none where it is empty.
+    pub(crate) public_files: Option<String>,
+    /// `PUBLIC_FILES_MAX_AGE_SECONDS`.
+    pub(crate) public_max_age_seconds: u32,
     /// `MAX_UPLOAD_BYTES` and `MAX_CHUNK_BYTES`.
     pub(crate) limits: Limits,
     /// `QUOTA_OPEN_UPLOADS`, `QUOTA_OPEN_BYTES`, `QUOTA_BYTES_PER_DAY`, `QUOTA_STORED_BYTES` and `QUOTA_STORED_BYTES_SOFT`; zero is no bound.
@@ -187,7 +201,7 @@ impl Config {
         wrong.hear(problems_url(env));
         let origin = wrong.hear_or_default(origin(env));
         let accept = wrong.hear_or_default(accept(env));
-        let receivers = wrong.hear_or_default(receivers::read(env));
+        let receivers = receivers::read(env, wrong);
         let public_url = wrong.hear_or_default(public_url(env));
         // What is signed and stored never takes its host from a request: whoever sends one chooses that.
         if matches!((&origin, &public_url), (Some(origin), None) if origin.is_remote()) {
@@ -201,6 +215,8 @@ impl Config {
             wrong.hear::<()>(Err(missing("PUBLIC_URL", hint)));
         }
         let base_path = wrong.hear_or_default(base_path(env));
+        let public_files = wrong.hear_or_default(public_files(env, public_url.as_deref()));
+        let public_max_age_seconds = wrong.hear_or_default(public_max_age(env));
         let auth = auth(env, wrong);
         let max_upload_bytes = wrong.hear_or_default(byte_count(env, "MAX_UPLOAD_BYTES"));
         let max_chunk_bytes = wrong.hear_or_default(max_chunk_bytes(env));
@@ -236,6 +252,8 @@ impl Config {
             auth: auth?,
             public_url,
             base_path,
+            public_files,
+            public_max_age_seconds,
             limits: Limits { max_upload_bytes, max_chunk_bytes },
             quota: Quota { open_uploads, open_bytes, bytes_per_day, stored_bytes, stored_bytes_soft },
             stalled_after: Duration::from_millis(stalled_after),
@@ -257,9 +275,16 @@ impl Config {
     }
 }
 
+/// Whoever can see what is told has the links that are told. A binding is asked for any address.
 fn origin(env: &Env) -> Result<Option<Receiver>, ApiError> {
-    let url = Some(text(env, "ORIGIN_WEBHOOK_URL")?).filter(|url| !url.is_empty());
-    Ok(Receiver::of(env, bindings::ORIGIN, url, ORIGIN_URL))
+    const NAME: &str = "ORIGIN_WEBHOOK_URL";
+    let url = Some(text(env, NAME)?).filter(|url| !url.is_empty());
+    let is_seen = url.as_ref().is_some_and(|url| !is_unseen_address(url));
+    let origin = Receiver::of(env, bindings::ORIGIN, url, ORIGIN_URL);
+    if is_seen && origin.as_ref().is_some_and(Receiver::is_remote) {
+        return Err(missing(NAME, "is not an address that begins with https://"));
+    }
+    Ok(origin)
 }
 
 /// Whoever can change the answer on its way can let in what the application refuses.
@@ -328,21 +353,6 @@ fn cors_origins(env: &Env) -> Result<AllowedOrigins, ApiError> {
 fn cors_headers(env: &Env) -> Result<AllowedHeaders, ApiError> {
     const NAME: &str = "CORS_HEADERS";
     AllowedHeaders::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
-}
-
-fn public_url(env: &Env) -> Result<Option<String>, ApiError> {
-    const NAME: &str = "PUBLIC_URL";
-    address::public_url(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
-}
-
-fn problems_url(env: &Env) -> Result<Option<String>, ApiError> {
-    const NAME: &str = "PROBLEMS_URL";
-    address::problems_url(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
-}
-
-fn base_path(env: &Env) -> Result<BasePath, ApiError> {
-    const NAME: &str = "BASE_PATH";
-    BasePath::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
 fn max_chunk_bytes(env: &Env) -> Result<ByteCount, ApiError> {

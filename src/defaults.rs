@@ -1,6 +1,6 @@
 //! What each setting is where a deployment does not say it: the values for production. wrangler.toml says what each of them means.
 
-const DEFAULTS: [(&str, &str); 47] = [
+const DEFAULTS: [(&str, &str); 49] = [
     ("AUTH", "token"),
     ("TOKEN_AUDIENCE", "quayside"),
     ("TOKEN_PUBLIC_KEYS", ""),
@@ -17,6 +17,8 @@ const DEFAULTS: [(&str, &str); 47] = [
     ("ALLOWED_TYPES", ""),
     ("PUBLIC_URL", ""),
     ("BASE_PATH", ""),
+    ("PUBLIC_FILES_URL", ""),
+    ("PUBLIC_FILES_MAX_AGE_SECONDS", "31536000"),
     ("PROBLEMS_URL", ""),
     ("CORS_ORIGINS", ""),
     ("CORS_HEADERS", ""),

@@ -9,7 +9,7 @@
 //! * `queue`: the consumer: `webhook` tells the origin, `concat` and `repair` copy, `verify` reads objects back.
 //! * `exchange`: a request to somebody outside. `signed_post`: how the application is told and asked.
 //! * `switch`: what the service takes just now, by word of whoever runs it.
-//! * `context`: what a handler is given beside the request. `config`: the settings, `token_settings` among them, `defaults`, and `bindings`. `log`: lines, and what time it is.
+//! * `context`: what a handler is given beside the request. `config`: the settings, `address_settings` and `token_settings` among them, `defaults`, and `bindings`. `log`: lines, and what time it is.
 
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
 #![deny(unsafe_code)]
@@ -22,6 +22,7 @@ mod queue;
 mod storage;
 mod transfer;
 
+mod address_settings;
 mod bindings;
 mod config;
 mod defaults;

@@ -15,7 +15,7 @@ use worker::Env;
 
 use crate::{
     bindings,
-    setting::{is_unseen_address, missing, text, webhook_secrets},
+    setting::{Complaints, is_unseen_address, missing, text, webhook_secrets},
     signed_post,
 };
 
@@ -71,16 +71,25 @@ impl EventReceivers {
     }
 }
 
-/// Reads the settings, and looks for each binding and secret that they name.
-pub(crate) fn read(env: &Env) -> Result<EventReceivers, ApiError> {
+/// Reads the settings, and looks for each binding and secret that they name. Either is looked at, also where the other is wrong.
+pub(crate) fn read(env: &Env, wrong: &mut Complaints) -> EventReceivers {
+    let mut receivers = wrong.hear_or_default(listed(env));
+    receivers.extend(wrong.hear_or_default(scanner(env)));
+    EventReceivers(receivers)
+}
+
+fn listed(env: &Env) -> Result<Vec<EventReceiver>, ApiError> {
     let entries = receiver_list::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, &complaint))?;
     let listed = entries.into_iter().enumerate().map(|(at, entry)| {
         let place = format!("entry {at} ({}): ", entry.name);
         receiver(env, NAME, &place, entry)
     });
+    listed.collect()
+}
+
+fn scanner(env: &Env) -> Result<Option<EventReceiver>, ApiError> {
     let scanner = receiver_list::scanner(&text(env, SCANNER)?).map_err(|complaint| missing(SCANNER, &complaint))?;
-    let scanner = scanner.map(|entry| receiver(env, SCANNER, "", entry));
-    listed.chain(scanner).collect::<Result<_, _>>().map(EventReceivers)
+    scanner.map(|entry| receiver(env, SCANNER, "", entry)).transpose()
 }
 
 fn receiver(env: &Env, setting: &str, place: &str, entry: Entry) -> Result<EventReceiver, ApiError> {

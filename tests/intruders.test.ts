@@ -45,6 +45,7 @@ const stack = await Stack.start({
     ]),
     // Nobody listens there: an intruder is refused before anything is asked.
     R2_S3_ENDPOINT: "http://127.0.0.1:9",
+    PUBLIC_FILES_URL: "http://files.localhost",
     ...LOCAL_KEYS,
   },
 });
@@ -196,6 +197,7 @@ const adminRoutes: Route[] = [
       return client.request("POST", "/admin/uploads/delete", { headers, body });
     },
   ],
+  ["held uploads", (_, headers) => client.request("GET", "/admin/held-uploads", { headers })],
   ["failed deliveries", (_, headers) => client.request("GET", "/admin/failed-deliveries", { headers })],
   [
     "redeliver all",
@@ -479,6 +481,27 @@ test("the content is its owner's, and a link that is none opens it to nobody", a
   }
 });
 
+test("on the host of public files nobody gets what is not public, nor anything of the API, whatever they send", async () => {
+  const everybody: [string, Headers][] = [
+    ["its owner", alice],
+    ...intruders.map(([who, headers]): [string, Headers] => [who, headers]),
+  ];
+  for (const [who, headers] of everybody) {
+    const visit = (path: string) => client.request("GET", path, { headers: { ...headers, Host: "files.localhost" } });
+    const [unknown, nothing] = [randomUUID(), await visit(`/${randomUUID()}/secret.pdf`)];
+    assert.equal(nothing.status, 404, who);
+    const expected = told(await visit(`/${unknown}/secret.pdf`), unknown);
+    for (const id of [victim.uploadId, finished.uploadId]) {
+      assert.deepEqual(told(await visit(`/${id}/secret.pdf`), id), expected, who);
+      assert.equal((await visit(`/upload/${id}/content`)).status, 404, who);
+      cells += 2;
+    }
+    assert.equal((await visit("/admin/owners")).status, 404, who);
+    assert.equal((await visit("/uploads")).status, 404, who);
+    cells += 2;
+  }
+});
+
 test("path tricks lead nowhere", async () => {
   const { uploadId } = victim;
   for (const headers of [alice, mallory]) {
@@ -551,6 +574,7 @@ test("the matrix is as large as it should be", () => {
     cells,
     (intruders.length + 1) * routes.length * 2 +
       (intruders.length + 3) * adminRoutes.length +
+      (intruders.length + 1) * 6 +
       36 * 13 +
       26 +
       8 +

@@ -253,6 +253,9 @@ pub(crate) struct Token {
     /// What is uploaded with it is held until somebody has looked at it
     #[arg(long)]
     pub(crate) hold: bool,
+    /// Everybody gets what is uploaded with it, on the host of public files
+    #[arg(long)]
+    pub(crate) public: bool,
     /// It may delete uploads that are complete
     #[arg(long)]
     pub(crate) delete: bool,

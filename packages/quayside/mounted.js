@@ -76,6 +76,9 @@ export function createQuayside(options = {}) {
     },
 
     handles(request) {
+      if (isOfPublicFiles(request.url)) {
+        return true;
+      }
       const path = new URL(request.url).pathname;
       const below = base ?? basePathOfSettings();
       if (below) {
@@ -141,6 +144,13 @@ function isDots(segment) {
 function isOurs({ body }) {
   const [kind, ...more] = Object.keys(body ?? {});
   return more.length === 0 && MESSAGES.includes(kind) && UPLOAD_ID.test(body[kind]?.uploadId);
+}
+
+/** Whether it is an address of the host that has public files and nothing else. */
+function isOfPublicFiles(url) {
+  const nameOf = (address) => (URL.canParse(address) ? new URL(address).hostname.replace(/\.+$/, "") : undefined);
+  const host = nameOf(trimmed(settings.PUBLIC_FILES_URL));
+  return host !== undefined && host === nameOf(url) && host !== nameOf(trimmed(settings.PUBLIC_URL));
 }
 
 /** Whether it is the address of a page about an error. Below `/problems/` an application may have its own: what it deals with. */

@@ -58,7 +58,8 @@ fn is_for(operation: &Operation) -> bool {
         | Operation::Cancel(_)
         | Operation::Direct(..)
         | Operation::Discover
-        | Operation::Download(_) => true,
+        | Operation::Download(_)
+        | Operation::PublicFile(_) => true,
         Operation::Compose(..)
         | Operation::List(_)
         | Operation::DeleteMany(_)

@@ -159,8 +159,9 @@ pub(crate) async fn identify(
     host: &str,
     context: &Context,
 ) -> Result<Access> {
-    // What may be uploaded is no secret, and a signed URL says itself what it is for: it is looked at before anything else.
-    if matches!(operation, Operation::Discover | Operation::Download(_)) {
+    // What may be uploaded is no secret, what is public is everybody's, and a signed URL says itself what it is for: it is looked at before
+    // anything else.
+    if matches!(operation, Operation::Discover | Operation::Download(_) | Operation::PublicFile(_)) {
         return Ok(Access::system());
     }
     if let Some(link) = link::presented(head) {

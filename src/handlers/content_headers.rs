@@ -2,9 +2,10 @@
 //! change them. They are an attachment, unless their link says that they are shown, and they are of a type that runs nothing.
 
 use durable_objects::platform::error::Result;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use upload_types::{
     link::{Disposition, Presentation, inline_type},
+    public_file::ATTRIBUTE,
     upload::Snapshot,
 };
 use worker::{Headers, Response};
@@ -49,6 +50,3 @@ pub(super) fn describe(
     headers.set("content-security-policy", security)?;
     Ok(())
 }
-
-/// What stands for itself in the extended notation of RFC 8187: letters, digits, and these.
-const ATTRIBUTE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');

@@ -105,6 +105,7 @@ async fn create_and_begin(
     let releases = creator.link.as_ref().filter(|_| idempotency.is_none()).map(|link| link.facts.id);
     let template = key_template(&create, creator.permit.key.as_ref(), config);
     let hold = creator.permit.hold || before.hold;
+    let is_public = creator.permit.public == Some(true) && create.purpose != Purpose::Partial;
     let prefix = creator.permit.key_prefix;
     let mut spec = UploadSpec {
         id,
@@ -127,6 +128,7 @@ async fn create_and_begin(
         quota_warning: None,
         receivers: config.audience(&create.purpose, hold),
         hold,
+        public_files: config.public_files.clone().filter(|_| is_public).unwrap_or_default(),
     };
     let is_by_link = spec.link.is_some();
     let shown = |snapshot: Snapshot| {
@@ -137,8 +139,8 @@ async fn create_and_begin(
     let admit = Admit {
         entry: entry(&spec, first.as_ref()),
         // Whoever has a link is not told what its owner has stored. What somebody is to look at first is sent, though the same bytes may be there
-        // at which nobody has looked.
-        sha256: spec.file.sha256.filter(|_| !spec.plan.open_ended && spec.link.is_none() && !spec.hold),
+        // at which nobody has looked; and what is public, which has an object of its own.
+        sha256: spec.file.sha256.filter(|_| !spec.plan.open_ended && spec.link.is_none() && !spec.hold && !is_public),
         idempotency,
         quota: config.quota,
         takes_over: before.takes_over,

@@ -1,4 +1,4 @@
-//! The object out, by signed URL or to its owner: R2's own stream, handed through untouched. What is said beside it stands in
+//! The object out, by signed URL, to its owner, or, where it is public, to everybody: R2's own stream, handed through untouched. What is said beside it stands in
 //! `content_headers`, and what is served of a live upload in `growing`.
 
 use durable_objects::platform::{
@@ -14,11 +14,12 @@ use upload_types::{
     api_error::ApiError,
     byte_range::Wanted,
     http_date,
-    link::{Download, Presentation},
+    link::{Disposition, Download, Presentation},
     operation::Content,
     preconditions::{Conditions, Current, Selected},
+    public_file::{self, PublicFile},
     units::{UnixMs, UploadId},
-    upload::{ObjectFacts, Phase},
+    upload::{ObjectFacts, Phase, Snapshot},
 };
 use worker::{Headers, Range, ResponseBody, ResponseBuilder};
 
@@ -45,6 +46,21 @@ pub(crate) async fn serve_owner(download: &Content, context: RequestContext<'_>)
     find_and_serve(*id, *head_only, conditions, &Presentation::default(), context).await
 }
 
+/// Answers with a public file or the wanted range of it, to anybody. To them nothing else is there.
+pub(crate) async fn serve_everybody(wanted: &PublicFile, context: RequestContext<'_>) -> Served {
+    let found = match call(&context.uploads()?, wanted.id, &FindObject).await {
+        Err(Error::Refused(_)) => None,
+        found => Some(found?),
+    };
+    let is_it = |now: &Snapshot| now.public_url.is_some() && public_file::name(&now.file.name) == wanted.name;
+    let found = found.filter(|found| is_it(&found.snapshot)).ok_or(ApiError::UploadNotFound)?;
+    let presentation = Presentation { disposition: Disposition::Inline, ..Presentation::default() };
+    // The bytes at this address are never others. Nobody on the way may compress them all the same: the ETag is of these.
+    let max_age = context.config.public_max_age_seconds.to_string();
+    let kept = ["public, max-age=", &max_age, ", immutable, no-transform"].concat();
+    hand_out(found, wanted.head_only, &wanted.conditions, &presentation, &kept, context).await
+}
+
 async fn find_and_serve(
     id: UploadId,
     head_only: bool,
@@ -58,16 +74,28 @@ async fn find_and_serve(
     } else {
         call(&objects, id, &FindObject).await
     };
-    let FoundObject { object, completed_at, snapshot, .. } = match found {
+    match found {
         // A live upload is there as far as it has come.
         Err(Error::Refused(unfinished @ (ApiError::Incomplete { .. } | ApiError::Completing))) => {
             let now = growing::look(id, unfinished, context).await?;
-            return growing::serve(now, head_only, conditions, presentation, context);
+            growing::serve(now, head_only, conditions, presentation, context)
         }
-        found => found?,
-    };
+        found => hand_out(found?, head_only, conditions, presentation, NOT_KEPT, context).await,
+    }
+}
+
+/// What was found, as it is wanted. `kept` says how those on the way may keep it.
+async fn hand_out(
+    found: FoundObject,
+    head_only: bool,
+    conditions: &Conditions,
+    presentation: &Presentation,
+    kept: &str,
+    context: RequestContext<'_>,
+) -> Served {
+    let FoundObject { object, completed_at, snapshot, .. } = found;
     let bytes = snapshot.plan.file_bytes;
-    let headers = validators(&object, completed_at)?;
+    let headers = validators(&object, completed_at, kept)?;
     let wanted = match conditions.select(Current { etag: &object.etag, modified_at: completed_at, bytes })? {
         Selected::Bytes(wanted) => wanted,
         Selected::NotModified => {
@@ -101,11 +129,11 @@ async fn find_and_serve(
 }
 
 /// What a 304 says too (RFC 9110, section 15.4.5): which object it is, and how it may be kept.
-fn validators(object: &ObjectFacts, completed_at: UnixMs) -> Result<Headers> {
+fn validators(object: &ObjectFacts, completed_at: UnixMs, kept: &str) -> Result<Headers> {
     let headers = Headers::new();
     headers.set("etag", &format!("\"{}\"", object.etag))?;
     headers.set("last-modified", &http_date::written(completed_at))?;
     // A proxy that compresses would make the ETag that of other bytes.
-    headers.set("cache-control", NOT_KEPT)?;
+    headers.set("cache-control", kept)?;
     Ok(headers)
 }

@@ -67,6 +67,7 @@ pub(crate) async fn answer(
 ) -> Result<Answer> {
     let (response, now) = match &operation {
         Operation::Download(download) => download::serve(download, context).await?,
+        Operation::PublicFile(wanted) => download::serve_everybody(wanted, context).await?,
         Operation::Content(wanted) => match download::serve_owner(wanted, context).await {
             // There is no object yet: how the upload stands is the answer.
             Err(Error::Refused(ApiError::Incomplete { .. } | ApiError::Completing))
@@ -136,9 +137,11 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         Operation::RevokeUploadLink(id) => upload_link::revoke(id, context).await,
         Operation::Admin(asked) => admin::handle(asked, context).await,
         Operation::Direct(id, wish) => presigned::handle(id, wish, context).await,
-        Operation::Download(_) | Operation::Content(_) | Operation::Watch(_) | Operation::WatchAll => {
-            Err("an object or a socket is no outcome".into())
-        }
+        Operation::Download(_)
+        | Operation::PublicFile(_)
+        | Operation::Content(_)
+        | Operation::Watch(_)
+        | Operation::WatchAll => Err("an object or a socket is no outcome".into()),
     }
 }
 

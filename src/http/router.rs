@@ -52,17 +52,20 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
     let watch = Stopwatch::start();
     let settings = Settings::of(&env);
     let url = Url::new(&request.inner().url())?;
-    let mut head = head(&request, &url, &settings.base_path)?;
-    let link = by_link::take(&mut head);
+    // On the host of public files nothing else is there: no link, no page, no protocol.
+    let is_public = settings.is_of_public_files(&url);
+    let base_path = if is_public { &BasePath::default() } else { &settings.base_path };
+    let mut head = head(&request, &url, base_path)?;
+    let link = if is_public { None } else { by_link::take(&mut head) };
     #[cfg(feature = "faults")]
     if head.path == "/faults" {
         durable_objects::platform::fault_injection::plan(request.json().await?);
         return Ok(Response::empty()?);
     }
-    if let Some(answer) = health::answer(&head, &env).await {
+    if !is_public && let Some(answer) = health::answer(&head, &env).await {
         return answer;
     }
-    let protocol = Protocol::of(&head);
+    let protocol = if is_public { Protocol::PublicFiles } else { Protocol::of(&head) };
     let mut trace = Trace::default();
     let mut response = if head.method == Method::OPTIONS && !protocol.is_discovered() {
         Response::empty()?.with_status(204)
@@ -77,7 +80,7 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         let (base_url, problems_url) = (base_url.as_str(), problems_url.as_str());
         let asked = Asked { head: &head, limits, base_url, problems_url, now: UnixMs(now_ms()) };
         let page = link_page::answer(&head, link.as_deref()).map(Ok);
-        let page = page.or_else(|| problem_page::answer(&asked, page_text));
+        let page = page.or_else(|| if is_public { None } else { problem_page::answer(&asked, page_text) });
         let handled = match (broken_off(&env), page) {
             (Some(fault_id), _) => response(without_body_of_head(&asked, protocol.fault(&asked, &fault_id, None))),
             (None, Some(page)) => {
@@ -91,6 +94,12 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
             Err(Error::Fault(fault)) => faulted(protocol, &asked, &fault, trace.upload, &watch)?,
         }
     };
+    if is_public {
+        // Any page may show it and read it: nothing is sent along by which somebody would be known.
+        response.headers_mut().set("access-control-allow-origin", "*")?;
+        response.headers_mut().set("cross-origin-resource-policy", "cross-origin")?;
+        return Ok(response);
+    }
     response.headers_mut().set("server-timing", &trace.timings.header(&watch))?;
     cors::add(response.headers_mut(), &head, &settings.cors)?;
     Ok(response)

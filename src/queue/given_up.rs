@@ -7,7 +7,7 @@ use durable_objects::rpc::{
     register::{NoteFailedDelivery, REGISTER},
 };
 use upload_session::event::DeliveryOutcome;
-use upload_types::{admin::FailedDelivery, units::UnixMs};
+use upload_types::{admin::Noted, units::UnixMs};
 use worker::Env;
 
 use crate::log::now_ms;
@@ -20,6 +20,6 @@ pub(super) async fn note(facts: &EventFacts, outcome: &DeliveryOutcome, env: &En
         return Ok(());
     }
     let failed_at = UnixMs(now_ms());
-    let failed = FailedDelivery { upload_id: facts.snapshot.id, owner: facts.owner.clone(), failed_at };
+    let failed = Noted { upload_id: facts.snapshot.id, owner: facts.owner.clone(), at: failed_at };
     call(&ObjectClient::to_ledgers(env)?, REGISTER, &NoteFailedDelivery(failed)).await
 }

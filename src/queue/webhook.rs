@@ -185,6 +185,9 @@ fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
             .ok_or_else(|| Error::from("the download URL could not be signed"))?;
         data["downloadUrl"] = json!(url);
     }
+    if let Some(url) = &snapshot.public_url {
+        data["publicUrl"] = json!(url);
+    }
     if let Some(warning) = &snapshot.quota_warning {
         data["quotaWarning"] = json!(warning);
     }

@@ -98,6 +98,24 @@ test("what is right on one's own machine alone, and a secret among the vars, are
   );
 });
 
+test("a secret that a receiver or the scanner names is looked at as the Worker's own are", async () => {
+  const receivers = '[{\\"name\\":\\"a\\",\\"url\\":\\"https://a.net/\\",\\"secret\\":\\"A_SECRET\\"}]';
+  const scanner = '{\\"url\\":\\"https://scan.mine.net/\\",\\"secret\\":\\"SCANNER_SECRET\\"}';
+  const listed = `${VARS} "EVENT_RECEIVERS": "${receivers}", "SCANNER": "${scanner}",`;
+  const named: [string, string] = ['"PUBLIC_URL": ""', '"PUBLIC_URL": "https://up.myexample.com"'];
+  await assertSays(
+    [[VARS, `${listed} "SCANNER_SECRET": "whsec_",`], named],
+    "SCANNER_SECRET is a secret, and stands among the vars: take it out. `quayside secrets` puts it",
+  );
+  const project = new Project().configure([VARS, listed], named);
+  const given = { A_SECRET: "whsec_mine", SCANNER_SECRET: `whsec_${"A".repeat(43)}=` };
+  const { code, stderr } = await project.end(given, "deploy", "--dry-run");
+  assert.deepEqual(
+    [code, stderr.trim().split("\n  ").slice(1)],
+    [1, ["A_SECRET in the environment is not `whsec_` and 24 to 64 bytes in base64"]],
+  );
+});
+
 test("classes have their migration, and queues what their messages need", async () => {
   await assertSays(
     [

@@ -85,6 +85,22 @@ test("below the setting BASE_PATH, where no option says another path", (t) => {
   assert.ok(createQuayside({ basePath: "" }).handles(new Request(`${HOST}/upload`)));
 });
 
+test("everything on the host of public files, which is another than its own", (t) => {
+  t.after(() => {
+    delete settings.PUBLIC_FILES_URL;
+    delete settings.PUBLIC_URL;
+  });
+  settings.PUBLIC_FILES_URL = "https://files.mine.net/";
+  const at = (url: string) => createQuayside({ basePath: "/up" }).handles(new Request(url));
+  assert.deepEqual(["https://files.mine.net/", "http://files.mine.net.:81/a/b", "https://mine.net/a/b"].map(at), [
+    true,
+    true,
+    false,
+  ]);
+  settings.PUBLIC_URL = "https://files.mine.net";
+  assert.ok(!at("https://files.mine.net/a/b"), "one that is the same is none");
+});
+
 test("a path that is none is told to whoever wrote it", () => {
   for (const basePath of ["/api/files/*", "/my files", "/a?b", "https://x.net/up", null, 5]) {
     assert.throws(() => createQuayside({ basePath }), /basePath/, String(basePath));

@@ -36,6 +36,8 @@ const RIGHT: Vars = {
   DOWNLOAD_URL_TTL_SECONDS: "4294967296",
   PUBLIC_URL: "https://[::1]:8787//",
   BASE_PATH: "//api//files/",
+  PUBLIC_FILES_URL: "https://files.mine.net/",
+  PUBLIC_FILES_MAX_AGE_SECONDS: "31536000",
   PROBLEMS_URL: "https://docs.mine.net/errors?code=",
   TOKEN_PUBLIC_KEYS: '{"keys":[{"kty":"oct","kid":null,"x5c":5}]}',
   TOKEN_JWKS_URL: "http://127.0.0.1:9/jwks",
@@ -51,7 +53,7 @@ const RIGHT: Vars = {
   OWNER_CLAIM: "email, https://mine.net/owner",
   TENANT_CLAIM: "app_metadata.tenant",
   DEFAULT_POLICY:
-    '{"maxBytes":5,"types":["image/*"],"metadata":{"a":"b"},"keyPrefix":"a/..b=c/","objectKey":"{name}-{id}","upload":null,"hold":true}',
+    '{"maxBytes":5,"types":["image/*"],"metadata":{"a":"b"},"keyPrefix":"a/..b=c/","objectKey":"{name}-{id}","upload":null,"hold":true,"public":false}',
   OBJECT_KEY: "{owner}/{prefix}{date}/{year}{month}{day}/{id}/{name}{.ext}",
   ALLOWED_TYPES: "Image/*, application/pdf",
   CORS_ORIGINS: "https://*.mine.net,, http://localhost:5173,http://[::1]:8080",
@@ -79,6 +81,8 @@ const WRONG: Vars[] = [
     DELIVERY_MAX_ATTEMPTS: "4294967296",
     DOWNLOAD_URL_TTL_SECONDS: "7d",
     PUBLIC_URL: "upload.mine.net",
+    PUBLIC_FILES_URL: "files.mine.net",
+    PUBLIC_FILES_MAX_AGE_SECONDS: "31536001",
     BASE_PATH: "/api files",
     PROBLEMS_URL: "https://docs.mine.net/errors",
     TOKEN_AUDIENCE: "",
@@ -108,6 +112,7 @@ const WRONG: Vars[] = [
     OUTBOX_RESEND_SECONDS: "0.5",
     DELIVERY_FIRST_DELAY_SECONDS: "5s",
     PUBLIC_URL: "https://mine.net/upload",
+    PUBLIC_FILES_URL: "https://[files]",
     BASE_PATH: "https://mine.net/up",
     PROBLEMS_URL: "https://docs mine.net/",
     TOKEN_PUBLIC_KEYS: '{"keys":[{"kid":"a"}]}',
@@ -121,6 +126,7 @@ const WRONG: Vars[] = [
     FORM_REDIRECTS: "https://app.mine.net/?a",
     ACCEPT_HOOK: "https://",
     EVENT_RECEIVERS: '[{"name":"a","url":"http://a.net/","secret":"S"}]',
+    SCANNER: '{"queue":"A"}',
     R2_S3_ENDPOINT: "ftp://r2.mine.net",
   },
   {
@@ -157,7 +163,7 @@ const WRONG: Vars[] = [
   { SCANNER: "https://scan.mine.net/" },
   { SCANNER: '{"url":"http://scan.mine.net/","secret":"WEBHOOK_SECRET"}', DEFAULT_POLICY: '{"hold":1}' },
   { SCANNER: '{"url":"https://scan.mine.net/"}' },
-  { SCANNER: '{"queue":"A"}' },
+  { SCANNER: '{"queue":"A"}', DEFAULT_POLICY: '{"public":"yes"}' },
   { SCANNER: '{"service":"A","kinds":[]}' },
   { EVENT_RECEIVERS: '[{"name":"a","queue":"A","kinds":["upload.created","completed"]}]' },
   { EVENT_RECEIVERS: '{"name":"a","queue":"A"}' },
@@ -218,6 +224,14 @@ test("what would stop all at once is no number of seconds", () => {
     "UPLOAD_TTL_SECONDS is 0: every upload would expire at once",
     "WEBHOOK_TIMEOUT_SECONDS is 0: no event would ever be told",
   ]);
+});
+
+test("public files on the host of the API are refused by both", async () => {
+  const vars = { PUBLIC_URL: "https://mine.net/", PUBLIC_FILES_URL: "http://MINE.net.:8080" };
+  const complaint =
+    "PUBLIC_FILES_URL has the host of PUBLIC_URL: files of strangers are handed out on a host of their own";
+  assert.deepEqual(valueComplaints(vars), [complaint]);
+  assert.equal(await saidByWorker(vars, freshSecrets()), `${complaint}.`);
 });
 
 for (const [index, vars] of WRONG.entries()) {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import type { OpenUploads, Status } from "./api.ts";
+import type { ListedUpload, OpenUploads, Status } from "./api.ts";
 import type { Client } from "./client.ts";
 import type { Headers, Reply } from "./http.ts";
 import type { Stack } from "./stack.ts";
@@ -20,6 +20,8 @@ export type FailedDeliveries = {
   uploads: { uploadId: string; owner: string; failedAt: string; state: string; fileName: string; fileSize: number }[];
   next?: string;
 };
+
+export type HeldUploads = { uploads: (ListedUpload & { owner: string })[]; next?: string };
 
 export type Redelivered = {
   redelivered: string[];
@@ -75,6 +77,10 @@ export class Admin {
 
   async show(id: string): Promise<AdminView> {
     return good(await this.get(`uploads/${id}`)).json<AdminView>();
+  }
+
+  async held(cursor?: string): Promise<HeldUploads> {
+    return good(await this.get(`held-uploads${cursor ? `?cursor=${cursor}` : ""}`)).json<HeldUploads>();
   }
 
   async failedDeliveries(cursor?: string): Promise<FailedDeliveries> {

@@ -54,6 +54,8 @@ export type Status = {
   fileName: string;
   contentType: string | null;
   metadata: Record<string, string>;
+  /** Where everybody gets the file, where it is public. */
+  publicUrl?: string;
   quotaWarning?: Stored;
   expiresAt: string;
   delivery: "none" | "queued" | "delivered" | "failed";
@@ -193,6 +195,7 @@ export type UploadEvent = {
     /** The link that it came by. */
     link?: { id: string; metadata: Record<string, string> };
     downloadUrl?: string;
+    publicUrl?: string;
     quotaWarning?: Stored;
   };
 };

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 const OBJECTS = "v3/do/quayside-UploadSession";
+const LEDGERS = "v3/do/quayside-OwnerLedger";
 
 /** A row of `upload`: its JSON texts, read. */
 export type Stored = {
@@ -55,4 +56,19 @@ function changeRow(database: DatabaseSync, uploadId: string, change: (stored: St
   const texts = [stored.facts, stored.progress, stored.outbox].map((value) => value && JSON.stringify(value));
   database.prepare("UPDATE upload SET facts = ?, progress = ?, outbox = ?").run(...texts);
   return true;
+}
+
+/** The rows of a table that no ledger but the register has, as they are just now; none where it is not there yet. */
+export function rowsOfRegister(persistDir: string, table: string): Record<string, unknown>[] {
+  const dir = join(persistDir, LEDGERS);
+  const files = readdirSync(dir).filter((name) => name.endsWith(".sqlite") && name !== "metadata.sqlite");
+  return files.flatMap((file) => {
+    const database = new DatabaseSync(join(dir, file), { readOnly: true });
+    try {
+      const isThere = database.prepare("SELECT 1 FROM sqlite_master WHERE name = ?").get(table) !== undefined;
+      return isThere ? database.prepare(`SELECT * FROM ${table}`).all() : [];
+    } finally {
+      database.close();
+    }
+  });
 }

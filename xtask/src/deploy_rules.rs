@@ -189,6 +189,18 @@ fn platform_is_set(settings: &Settings) -> Vec<String> {
         return complaints;
     }
     demand(either("workers_dev") == false, "workers_dev is neither true nor false");
+    let files_url = settings.var("PUBLIC_FILES_URL");
+    if !files_url.is_empty() {
+        let files_host = self::host(&files_url);
+        demand(
+            files_host != host,
+            "PUBLIC_FILES_URL has the host of PUBLIC_URL: files of strangers are handed out on a host of their own",
+        );
+        demand(
+            routes.iter().any(|route| route["custom_domain"] == true && route["pattern"].as_str() == files_host),
+            "no route has custom_domain and the host of PUBLIC_FILES_URL",
+        );
+    }
     let base_path = settings.var("BASE_PATH");
     let base_path = base_path.trim_matches('/');
     if base_path.is_empty() {
@@ -217,12 +229,12 @@ fn vars_are_safe(settings: &Settings) -> Vec<String> {
     demand(settings.var("AUTH") != "open", "AUTH is \"open\": anybody could upload".to_owned());
     // Another Worker, bound as ORIGIN, is told without the network.
     let is_told_by_binding = names(settings.here(), "services", "binding").contains("ORIGIN");
-    for name in ["PUBLIC_URL", "ORIGIN_WEBHOOK_URL", "ACCEPT_HOOK"] {
+    for name in ["PUBLIC_URL", "PUBLIC_FILES_URL", "ORIGIN_WEBHOOK_URL", "ACCEPT_HOOK"] {
         let url = settings.var(name);
         let may_be_empty = match name {
             "ORIGIN_WEBHOOK_URL" => is_told_by_binding,
-            // An application that does not want to be asked.
-            name => name == "ACCEPT_HOOK",
+            // No public files, or an application that does not want to be asked.
+            name => ["PUBLIC_FILES_URL", "ACCEPT_HOOK"].contains(&name),
         };
         if url.is_empty() && may_be_empty {
             continue;
@@ -231,12 +243,11 @@ fn vars_are_safe(settings: &Settings) -> Vec<String> {
             .is_some_and(|host| host.contains('.') && !host.starts_with("127.") && !host.contains("localhost"));
         demand(is_public, format!("{name} is not a public https address: {url:?}"));
     }
-    let public_url = settings.var("PUBLIC_URL");
-    let public_url = public_url.trim_end_matches('/');
-    demand(
-        public_url.matches('/').count() <= 2,
-        format!("PUBLIC_URL has a path, which goes into BASE_PATH: {public_url:?}"),
-    );
+    for (name, then) in [("PUBLIC_URL", ", which goes into BASE_PATH"), ("PUBLIC_FILES_URL", "")] {
+        let url = settings.var(name);
+        let url = url.trim_end_matches('/');
+        demand(url.matches('/').count() <= 2, format!("{name} has a path{then}: {url:?}"));
+    }
     let origins = settings.var("CORS_ORIGINS");
     let origins: Vec<_> = origins.split(',').map(str::trim).collect();
     demand(

@@ -40,7 +40,7 @@ type Case = (&'static str, fn(&mut Value), &'static str);
 
 #[test]
 fn each_mistake_is_said() {
-    let cases: [Case; 28] = [
+    let cases: [Case; 31] = [
         ("an address missing", |all| drop(vars(all).remove("PUBLIC_URL")), "PUBLIC_URL is not a public https address"),
         ("no audience", |all| set(all, "TOKEN_AUDIENCE", ""), "TOKEN_AUDIENCE is empty"),
         ("workers.dev beside a route", |all| here(all)["workers_dev"] = true.into(), "past the zone's rules"),
@@ -104,6 +104,21 @@ fn each_mistake_is_said() {
             "an application that is asked on this machine",
             |all| set(all, "ACCEPT_HOOK", "http://localhost:3000/accept"),
             "ACCEPT_HOOK is not a public https",
+        ),
+        (
+            "public files beside the API",
+            |all| set(all, "PUBLIC_FILES_URL", "https://upload.example.com/"),
+            "PUBLIC_FILES_URL has the host of PUBLIC_URL",
+        ),
+        (
+            "public files that no route leads to",
+            |all| set(all, "PUBLIC_FILES_URL", "https://files.example.com"),
+            "no route has custom_domain and the host of PUBLIC_FILES_URL",
+        ),
+        (
+            "public files in the open",
+            |all| set(all, "PUBLIC_FILES_URL", "http://files.example.com"),
+            "PUBLIC_FILES_URL is not a public https address",
         ),
         ("another address", |all| set(all, "PUBLIC_URL", "https://elsewhere.example.com"), "host of PUBLIC_URL"),
         (
@@ -228,6 +243,7 @@ fn what_the_worker_reads_is_what_wrangler_toml_names() {
     let mut named = keys(&all["vars"]);
     named.extend(secrets_named(TOML));
     let sources = [
+        include_str!("../../src/address_settings.rs"),
         include_str!("../../src/config.rs"),
         include_str!("../../src/receivers.rs"),
         include_str!("../../src/token_settings.rs"),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 /// The sources that read vars and secrets.
-pub(crate) const READERS: [&str; 4] =
-    ["src/config.rs", "src/receivers.rs", "src/token_settings.rs", "src/storage/s3.rs"];
+pub(crate) const READERS: [&str; 5] =
+    ["src/address_settings.rs", "src/config.rs", "src/receivers.rs", "src/token_settings.rs", "src/storage/s3.rs"];
 
 /// What stands in capitals between quotes there, too.
 const METHODS: [&str; 4] = ["GET", "PUT", "POST", "DELETE"];

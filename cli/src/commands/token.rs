@@ -129,6 +129,9 @@ fn mint(token: &Token, signer: &Signer, now_unix_seconds: u64) -> Result<String>
     if token.hold {
         say("hold", json!(true));
     }
+    if token.public {
+        say("public", json!(true));
+    }
     if token.delete {
         say("delete", json!(true));
     }

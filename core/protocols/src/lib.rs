@@ -11,7 +11,7 @@
 //! * `chunked_form`: pieces of a file as upload libraries for web pages send them, at `/upload`.
 //! * `filepond`: FilePond's own chunks, at `/upload`.
 //!
-//! What was not done every protocol answers with a `problem`; `problem_page` is what its `type` leads to.
+//! `public_file` is none: what is asked for on the host of public files. What was not done every protocol answers with a `problem`; `problem_page` is what its `type` leads to.
 
 #![forbid(unsafe_code)]
 
@@ -36,6 +36,7 @@ mod numbers;
 pub mod plain;
 mod problem;
 pub mod problem_page;
+pub mod public_file;
 #[cfg(test)]
 mod sample;
 pub mod tus;
@@ -166,6 +167,8 @@ pub enum Protocol {
     ChunkedForm,
     /// [`filepond`].
     FilePond,
+    /// None: what is asked for on the host of public files, which is told by nothing in the request's head ([`public_file`]).
+    PublicFiles,
 }
 
 /// What a protocol that has no repair says of an upload that waits for one: to its clients it has failed.
@@ -245,7 +248,7 @@ impl Protocol {
 
     /// Whether it answers OPTIONS itself; in the others that is a browser's preflight and nothing else.
     pub fn is_discovered(self) -> bool {
-        matches!(self, Self::Tus | Self::Ietf)
+        matches!(self, Self::Tus | Self::Ietf | Self::PublicFiles)
     }
 
     /// Understands a request's head.
@@ -269,13 +272,14 @@ impl Protocol {
             Self::Google => google::parse(head),
             Self::ChunkedForm => chunked_form::parse(head),
             Self::FilePond => filepond::parse(head),
+            Self::PublicFiles => public_file::parse(head),
         }
     }
 
     /// The answer to what was done.
     pub fn reply(self, asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         match self {
-            Self::Json => json::reply(asked, outcome),
+            Self::Json | Self::PublicFiles => json::reply(asked, outcome),
             Self::Companion => companion::reply(asked, outcome),
             Self::Tus => tus::reply(asked, outcome),
             Self::Ietf => ietf::reply(asked, outcome),
@@ -289,7 +293,7 @@ impl Protocol {
     /// The answer to what was not done.
     pub fn problem(self, asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) -> Reply {
         match self {
-            Self::Json => json::problem(asked, refusal, upload),
+            Self::Json | Self::PublicFiles => json::problem(asked, refusal, upload),
             Self::Companion => companion::problem(asked, refusal, upload),
             Self::Tus => tus::problem(asked, &without_repair(refusal), upload),
             Self::Ietf => ietf::problem(asked, &without_repair(refusal), upload),
@@ -306,7 +310,7 @@ impl Protocol {
         match self {
             Self::Json | Self::Companion | Self::Form | Self::Google => json::repeated(head, refusal),
             // Two say that an upload which was cancelled is not there, and the others cancel none.
-            Self::Tus | Self::Ietf | Self::Plain | Self::ChunkedForm | Self::FilePond => None,
+            Self::Tus | Self::Ietf | Self::Plain | Self::ChunkedForm | Self::FilePond | Self::PublicFiles => None,
         }
     }
 
@@ -320,7 +324,8 @@ impl Protocol {
             | Self::Form
             | Self::Google
             | Self::ChunkedForm
-            | Self::FilePond => None,
+            | Self::FilePond
+            | Self::PublicFiles => None,
             Self::Ietf => ietf::consequence(head, refusal),
         }
     }
@@ -335,7 +340,8 @@ impl Protocol {
             | Self::Form
             | Self::Google
             | Self::ChunkedForm
-            | Self::FilePond => Vec::new(),
+            | Self::FilePond
+            | Self::PublicFiles => Vec::new(),
             Self::Ietf => ietf::content_headers(asked, snapshot),
         }
     }
@@ -349,7 +355,8 @@ impl Protocol {
             | Self::Form
             | Self::Google
             | Self::ChunkedForm
-            | Self::FilePond => Problem::of_fault(asked, fault_id, upload).reply(),
+            | Self::FilePond
+            | Self::PublicFiles => Problem::of_fault(asked, fault_id, upload).reply(),
             Self::Tus => tus::fault(asked, fault_id, upload),
             Self::Ietf => ietf::fault(asked, fault_id, upload),
         }

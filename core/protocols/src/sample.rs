@@ -65,6 +65,7 @@ pub(crate) fn snapshot(phase: Phase, offset: u32) -> Snapshot {
         delivery: None,
         deleted_at: None,
         live: None,
+        public_url: None,
         quota_warning: None,
         held: false,
         receivers: Vec::new(),

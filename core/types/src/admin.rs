@@ -4,7 +4,7 @@
 use crate::{
     batch::BatchError,
     history::History,
-    ledger::ListQuery,
+    ledger::{EntryName, ListQuery},
     switch::{Switch, SwitchRequest},
     units::{UnixMs, UploadId},
     upload::Snapshot,
@@ -25,6 +25,8 @@ pub enum AdminOperation {
     DeleteMany(Vec<UploadId>),
     /// Send its event again.
     Redeliver(UploadId),
+    /// What is held, whosever it is, oldest first: a page of it, behind this one.
+    ListHeld(Option<EntryName>),
     /// What is held is handed out.
     Release(UploadId),
     /// What is held is deleted, for this reason; empty where none is given.
@@ -48,6 +50,7 @@ impl AdminOperation {
             Self::Show(_) => "show",
             Self::Delete(_) | Self::DeleteMany(_) => "delete",
             Self::Redeliver(_) | Self::RedeliverMany(_) => "redeliver",
+            Self::ListHeld(_) => "list-held",
             Self::Release(_) => "release",
             Self::Reject(..) => "reject",
             Self::ListFailedDeliveries(_) => "list-failed-deliveries",
@@ -82,10 +85,17 @@ pub enum AdminOutcome {
     Redelivering(Box<Snapshot>),
     /// How it stands, now that it was said what becomes of it.
     Judged(Box<Snapshot>),
+    /// Uploads that are held.
+    Held {
+        /// A page of them.
+        uploads: Vec<NotedUpload>,
+        /// Where the next page goes on, if there is one.
+        next: Option<EntryName>,
+    },
     /// Uploads whose telling was given up.
     FailedDeliveries {
         /// A page of them.
-        uploads: Vec<FailedUpload>,
+        uploads: Vec<NotedUpload>,
         /// Where the next page goes on, if there is one.
         next: Option<UploadId>,
     },
@@ -115,25 +125,33 @@ pub struct AdminView {
     pub history: History,
 }
 
-/// An upload whose telling was given up.
+/// An upload of which the register knows something, and it is so.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailedUpload {
+pub struct NotedUpload {
     /// Whose it is.
     pub owner: String,
-    /// When it was given up.
-    pub failed_at: UnixMs,
+    /// Since when, as [`Noted`] says it.
+    pub at: UnixMs,
     /// How it stands.
     pub snapshot: Snapshot,
 }
 
-/// As the register knows it.
+/// An upload of which the register knows something: that the telling of an event was given up, or that it is held.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct FailedDelivery {
+pub struct Noted {
     /// The upload.
     pub upload_id: UploadId,
     /// Whose it is.
     pub owner: String,
-    /// When its last attempt was about to end.
-    pub failed_at: UnixMs,
+    /// When its last attempt was about to end; or, of what is held, when it was created.
+    #[serde(rename = "failedAt")]
+    pub at: UnixMs,
+}
+
+impl Noted {
+    /// What is held is found by this.
+    pub fn name(&self) -> EntryName {
+        EntryName { created_at: self.at, upload_id: self.upload_id }
+    }
 }

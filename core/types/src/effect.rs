@@ -25,6 +25,7 @@ pub fn of(operation: &Operation) -> Option<Effect> {
         | Operation::Manifest(_)
         | Operation::Link(..)
         | Operation::Download(_)
+        | Operation::PublicFile(_)
         | Operation::Content(_)
         | Operation::Direct(_, PresignRequest::List) => Some(Effect::Reads),
         // A piece may be the first of its file.

@@ -213,6 +213,7 @@ mod tests {
             object: None,
             deleted_at: None,
             live: None,
+            public_url: None,
             quota_warning: None,
             held: false,
             receivers: Vec::new(),

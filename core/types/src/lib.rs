@@ -33,6 +33,7 @@ pub mod operation;
 pub mod plan;
 pub mod preconditions;
 pub mod presigned;
+pub mod public_file;
 pub mod repair;
 pub mod switch;
 pub mod units;

@@ -9,6 +9,7 @@ use crate::{
     ledger::{EntryName, ListQuery},
     link::{Download, LinkRequest},
     preconditions::Conditions,
+    public_file::PublicFile,
     repair::{Manifest, OnMismatch, SentAgain},
     units::{ByteCount, UploadId},
     upload::{FileInfo, MetadataPatch, Snapshot},
@@ -74,6 +75,8 @@ pub enum Operation {
     RevokeUploadLink(LinkId),
     /// The object itself, by signed URL.
     Download(Download),
+    /// A public file, for everybody.
+    PublicFile(PublicFile),
     /// The object itself for its owner.
     Content(Content),
     /// What whoever runs the service asks for.
@@ -101,6 +104,7 @@ impl Operation {
             Self::Append(append) => Some(append.id),
             Self::AppendUnsized(chunk) => Some(chunk.id),
             Self::Download(download) => Some(download.id),
+            Self::PublicFile(file) => Some(file.id),
             Self::Content(content) => Some(content.id),
             Self::Watch(watch) => Some(watch.id),
             Self::Direct(id, _)

@@ -178,6 +178,9 @@ pub struct Snapshot {
     /// Whether it is complete, and nobody gets it before somebody has looked at it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
+    /// Where everybody gets its file, as long as that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
     /// What its owner stores with it, where that is more than is stored without a warning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_warning: Option<Used>,

@@ -5,7 +5,7 @@
 //! remembers what it read last.
 
 use serde::{Deserialize, Serialize};
-use upload_types::{admin::FailedDelivery, switch::Switch, units::UploadId};
+use upload_types::{admin::Noted, ledger::EntryName, switch::Switch, units::UploadId};
 
 use super::commands;
 
@@ -23,7 +23,7 @@ pub struct ListOwners(pub Option<String>);
 /// The telling of an upload's event is about to be given up. Said before it is, so that none is ever missing here; whether it was, the
 /// upload itself knows.
 #[derive(Serialize, Deserialize)]
-pub struct NoteFailedDelivery(pub FailedDelivery);
+pub struct NoteFailedDelivery(pub Noted);
 
 /// Which of these are known, by id, behind this one? A page of them, and one more where there are more.
 #[derive(Serialize, Deserialize)]
@@ -31,7 +31,18 @@ pub struct ListFailedDeliveries(pub Option<UploadId>);
 
 /// These are not so any more, as long as nothing newer is known of them. Answers how many are left in all.
 #[derive(Serialize, Deserialize)]
-pub struct DropFailedDeliveries(pub Vec<FailedDelivery>);
+pub struct DropFailedDeliveries(pub Vec<Noted>);
+
+/// What is held.
+#[derive(Serialize, Deserialize)]
+pub enum Held {
+    /// This upload is. Said by its object until it is acknowledged.
+    Note(Noted),
+    /// These are not any more, and never will be again. Said by each one's object likewise, and by whoever has looked.
+    Drop(Vec<Noted>),
+    /// Which are known, oldest first, behind this one? Answered with a page of them, and one more where there are more.
+    List(Option<EntryName>),
+}
 
 /// How is the switch set?
 #[derive(Serialize, Deserialize)]
@@ -47,8 +58,9 @@ commands! {
     NoteOwner => "note-owner" -> ();
     ListOwners => "list-owners" -> Vec<String>;
     NoteFailedDelivery => "note-failed-delivery" -> ();
-    ListFailedDeliveries => "list-failed-deliveries" -> Vec<FailedDelivery>;
+    ListFailedDeliveries => "list-failed-deliveries" -> Vec<Noted>;
     DropFailedDeliveries => "drop-failed-deliveries" -> u64;
+    Held => "held" -> Vec<Noted>;
     ReadSwitch => "read-switch" -> Switch;
     SetSwitch => "set-switch" -> Switch;
 }

@@ -3,13 +3,18 @@
 use crate::platform::telemetry::log_line::LogLine;
 use upload_session::{
     alarm::{Effect, Input, Log, Message, Ring},
-    session::{Session, StateChange, UploadSpec},
+    session::{RegisteredHold, Session, StateChange, UploadSpec},
 };
 use upload_types::ledger::Listing;
 
 use crate::{
     platform::{clock::now, error::Result, logging, object_storage::StorageError},
-    rpc::{ObjectClient, call, ledger::CloseUpload, upload::QueueMessage},
+    rpc::{
+        ObjectClient, call,
+        ledger::CloseUpload,
+        register::{Held, REGISTER},
+        upload::QueueMessage,
+    },
     upload::{Arm, UploadSession, enqueue, storage, tables},
 };
 
@@ -89,7 +94,7 @@ impl UploadSession {
     }
 
     /// Tells the owner's ledger how the upload stands; or, where it is about to be forgotten, that it is listed no more: its object in R2
-    /// stays, and with it what the ledger remembers of its bytes.
+    /// stays, and with it what the ledger remembers of its bytes. What is held, or was, the register hears of, too.
     async fn close_in_ledger(&self, is_forgotten: bool) -> Result<()> {
         let Some(session) = self.session.borrow().clone() else { return Ok(()) };
         let mut close = CloseUpload::entry(session.spec().entry(), None).listed(Listing::Gone);
@@ -99,7 +104,14 @@ impl UploadSession {
             close = told.listed(session.listing());
         }
         let ledgers = ObjectClient::to_ledgers(self.env())?;
-        call(&ledgers, &session.spec().owner, &close).await
+        call(&ledgers, &session.spec().owner, &close).await?;
+        // Crash here, or the register does not answer: both are told once more.
+        let said = match session.registered_hold() {
+            Some(RegisteredHold::Held(held)) => Held::Note(held),
+            Some(RegisteredHold::Over(gone)) => Held::Drop(vec![gone]),
+            None => return Ok(()),
+        };
+        call(&ledgers, REGISTER, &said).await.map(drop)
     }
 }
 

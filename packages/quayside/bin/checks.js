@@ -144,7 +144,8 @@ function ofDeployment({ vars = {}, services = [] }) {
   if (text("ORIGIN_WEBHOOK_URL") && !isBound("ORIGIN_WEBHOOK_URL") && !text("PUBLIC_URL")) {
     found.push("ORIGIN_WEBHOOK_URL is set, and PUBLIC_URL is not");
   }
-  const remote = ["PUBLIC_URL", "ORIGIN_WEBHOOK_URL", "ACCEPT_HOOK"].filter((name) => text(name) && !isBound(name));
+  const named = ["PUBLIC_URL", "PUBLIC_FILES_URL", "ORIGIN_WEBHOOK_URL", "ACCEPT_HOOK"];
+  const remote = named.filter((name) => text(name) && !isBound(name));
   for (const name of remote.filter((name) => !isPublic(text(name)))) {
     found.push(`${name} = ${text(name)} is not a public address that begins with https://`);
   }
@@ -172,7 +173,7 @@ function ofReceivers({ vars = {}, queues: { producers }, services }) {
 
 /** Vars are in the repository, and in the dashboard for everybody; and no secret can have the name of a var. */
 function ofSecrets({ vars = {} }) {
-  const told = SECRETS.filter((name) => Object.hasOwn(vars, name));
+  const told = [...new Set([...SECRETS, ...signing(vars)])].filter((name) => Object.hasOwn(vars, name));
   return told.map(
     (name) => `${name} is a secret, and stands among the vars: take it out. \`quayside secrets\` puts it`,
   );
@@ -186,7 +187,17 @@ function ofExamples({ vars = {}, route, routes = [] }) {
   return left.map(([name, value]) => `${name} = ${value} is still the example's`);
 }
 
-/** Secrets that the Worker needs with these settings: those that may be made here, and those that somebody else gives. */
+/** Those that receivers and the scanner name: what these are told is signed with them. */
+function signing(vars) {
+  const of = (setting, read) => read(trimmed(`${vars[setting] ?? ""}`));
+  const told = [...of("EVENT_RECEIVERS", receiversOf), ...of("SCANNER", scannerOf)];
+  return [...new Set(told.flatMap(({ secret }) => (secret === undefined ? [] : [secret])))];
+}
+
+/**
+ * Secrets that the Worker needs with these settings: those that may be made here, and those that somebody else gives, of which some are for
+ * what receivers are told.
+ */
 export function neededSecrets(config) {
   const text = (name) => trimmed(`${config.vars?.[name] ?? ""}`);
   const isSet = (name) => text(name) !== "";
@@ -195,7 +206,6 @@ export function neededSecrets(config) {
     own.push("TOKEN_SECRETS");
   }
   const given = isSet("R2_S3_ENDPOINT") ? ["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"] : [];
-  const told = [...receiversOf(text("EVENT_RECEIVERS")), ...scannerOf(text("SCANNER"))];
-  const named = told.flatMap(({ secret }) => (secret === undefined ? [] : [secret]));
-  return { own, given: [...given, ...new Set(named.filter((name) => !own.includes(name)))] };
+  const named = signing(config.vars ?? {});
+  return { own, given: [...given, ...named.filter((name) => !own.includes(name))], signing: named };
 }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 import { complaints, neededSecrets } from "./checks.js";
 import { Mistake } from "./mistake.js";
-import { FRESH_SECRETS, secretComplaint } from "./secrets.js";
+import { FRESH_SECRETS, secretComplaint, signingComplaint } from "./secrets.js";
 import { SECRETS } from "./settings.js";
 import { deployedConfiguration, wrangler, wranglerSays } from "./wrangler.js";
 
@@ -75,10 +75,9 @@ function namesOf({ own, given }) {
 /** What is wrong with the secrets that the environment has. */
 function givenComplaints(needed) {
   const set = namesOf(needed).filter((name) => process.env[name] !== undefined);
-  const said = set.map((name) => [
-    name,
-    process.env[name].trim() ? secretComplaint(name, process.env[name]) : "is empty",
-  ]);
+  const complaintOf = (name, value) =>
+    secretComplaint(name, value) ?? (needed.signing.includes(name) ? signingComplaint(value) : undefined);
+  const said = set.map((name) => [name, process.env[name].trim() ? complaintOf(name, process.env[name]) : "is empty"]);
   return said
     .filter(([, complaint]) => complaint)
     .map(([name, complaint]) => `${name} in the environment ${complaint}`);

@@ -26,6 +26,11 @@ export function secretComplaint(name, value) {
   return RULES[name]?.(value) || undefined;
 }
 
+/** The same of one with which what a receiver is told is signed, whatever it is called. */
+export function signingComplaint(value) {
+  return RULES.WEBHOOK_SECRET(value) || undefined;
+}
+
 function active(text, isRight, complaint) {
   const secrets = text.split(/[, \n]/).filter((secret) => secret !== "");
   if (secrets.length === 0) {

@@ -18,6 +18,7 @@ export const TEXTS = [
   "ALLOWED_TYPES",
   "PUBLIC_URL",
   "BASE_PATH",
+  "PUBLIC_FILES_URL",
   "PROBLEMS_URL",
   "CORS_ORIGINS",
   "CORS_HEADERS",
@@ -34,6 +35,7 @@ export const TEXTS = [
 
 /** Whole numbers: text, too, or without quotes. */
 export const NUMBERS = [
+  "PUBLIC_FILES_MAX_AGE_SECONDS",
   "MAX_UPLOAD_BYTES",
   "MAX_CHUNK_BYTES",
   "STALLED_BODY_SECONDS",

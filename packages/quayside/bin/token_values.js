@@ -133,6 +133,7 @@ function policy(terms) {
     objectKey = null,
     delete: mayDelete = false,
     hold = false,
+    public: isPublic = null,
     scope = null,
     ...others
   } = terms ?? {};
@@ -149,6 +150,7 @@ function policy(terms) {
     (objectKey === null || isText(objectKey)) &&
     (scope === null || scope === "admin") &&
     typeof hold === "boolean" &&
+    (isPublic === null || typeof isPublic === "boolean") &&
     typeof mayDelete === "boolean";
   if (!isOfType) {
     return TYPES;

@@ -13,11 +13,14 @@ const U64_MAX = 2n ** 64n - 1n;
 const MIB = 1024n * 1024n;
 const LONGEST_LIFE_SECONDS = 561_600n;
 const SHORTEST_MEMORY_SECONDS = 86_400n;
+const LONGEST_MAX_AGE_SECONDS = 31_536_000n;
 const MOST_ENTRIES = 64;
 const LONGEST_ADDRESS = 2000;
 
 /** Scheme, host and path. Nobody's name, and no question. */
 const ENDPOINT = /^https?:\/\/[\w.~!$&'()*+,;=:[\]-]+(\/[^\0- #<>?`]*)?(#.*)?$/i;
+
+const HOST = /^https?:\/\/[A-Za-z0-9\-._:[\]]+$/;
 
 const WHOLE = "is not a whole number that fits";
 const NO_TEXT = "is not text: put it between quotes";
@@ -37,6 +40,8 @@ const LARGE = [
 
 /** What else a number must be: the complaint, where there is one. */
 const BOUNDS = {
+  PUBLIC_FILES_MAX_AGE_SECONDS: (seconds) =>
+    seconds > LONGEST_MAX_AGE_SECONDS && "is above 31536000, a year, which is for ever to caches",
   MAX_UPLOAD_BYTES: byteCount,
   MAX_CHUNK_BYTES: (bytes) =>
     byteCount(bytes) ?? (bytes < 5n * MIB && "is below 5 MiB, the smallest part that R2 takes"),
@@ -63,8 +68,13 @@ const RULES = {
   OBJECT_KEY: keyTemplate,
   ALLOWED_TYPES: (text) => text !== "" && mediaTypes(text.split(",")),
   PUBLIC_URL: (text) =>
-    !/^(https?:\/\/[A-Za-z0-9\-._:[\]]+)?$/.test(text.replace(/\/+$/, "")) &&
+    withoutSlash(text) !== "" &&
+    !HOST.test(withoutSlash(text)) &&
     "is not a scheme and a host like https://upload.example.com; a path goes into BASE_PATH",
+  PUBLIC_FILES_URL: (text) =>
+    withoutSlash(text) !== "" &&
+    !(HOST.test(withoutSlash(text)) && URL.canParse(withoutSlash(text))) &&
+    "is not a scheme and a host like https://files.example.com",
   BASE_PATH: (text) =>
     !/^[A-Za-z0-9\-._~/]*$/.test(text) && "is not a path like /api/files, of letters, digits and `-._~`",
   PROBLEMS_URL: (text) =>
@@ -89,7 +99,24 @@ export function valueComplaints(vars) {
   if (typeof endpoint === "string" && typeof bucket === "string") {
     said.push(["R2_S3_ENDPOINT", s3(trimmed(endpoint), trimmed(bucket))]);
   }
+  const { PUBLIC_FILES_URL: files = "", PUBLIC_URL: own = "" } = vars;
+  if (hostOf(files) !== undefined && hostOf(files) === hostOf(own)) {
+    said.push([
+      "PUBLIC_FILES_URL",
+      "has the host of PUBLIC_URL: files of strangers are handed out on a host of their own",
+    ]);
+  }
   return said.filter(([, complaint]) => complaint).map(([name, complaint]) => `${name} ${complaint}`);
+}
+
+function withoutSlash(text) {
+  return text.replace(/\/+$/, "");
+}
+
+/** The name of the host, where it is an address that the Worker takes. */
+function hostOf(value) {
+  const url = typeof value === "string" ? withoutSlash(trimmed(value)) : "";
+  return HOST.test(url) && URL.canParse(url) ? new URL(url).hostname.replace(/\.+$/, "") : undefined;
 }
 
 function complaintOf(name, value) {

@@ -50,6 +50,8 @@ export type UploadData = {
   digests?: { crc64nvme: string; sha256?: string };
   /** Where nothing was sent, since these bytes were stored already: the upload whose object they are. `key` is that object's. */
   duplicateOf?: string;
+  /** Where everybody gets the file, where it is public. */
+  publicUrl?: string;
   /** What its owner stored and had open with this upload when it was created, in bytes, where that was more than the soft limit. */
   quotaWarning?: { used: number; limit: number | null; softLimit: number };
   /** The link that takes one file by which it came, and what whoever made that has said: an owner's word, and not the application's. */

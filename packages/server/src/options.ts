@@ -33,6 +33,7 @@ const TERMS: Record<string, [(value: unknown) => boolean, string]> = {
   keyPrefix: [isKeyPrefix, "is not `folder/…/` of letters, digits and `-_.=`, up to 512 bytes"],
   objectKey: [isKeyTemplate, "is not a template like `photos/{year}/{id}{.ext}`, with {id} in it, up to 250 bytes"],
   hold: [(value) => typeof value === "boolean", "is neither true nor false"],
+  public: [(value) => typeof value === "boolean", "is neither true nor false"],
   delete: [(value) => typeof value === "boolean", "is neither true nor false"],
   upload: [(value) => isText(value) && UPLOAD_ID.test(value), "is not the id of an upload"],
 };

@@ -37,6 +37,8 @@ export type TokenOptions = {
   objectKey?: string;
   /** Whether what is uploaded with it is held until somebody has looked at it. */
   hold?: boolean;
+  /** Whether everybody gets what is uploaded with it, below PUBLIC_FILES_URL. */
+  public?: boolean;
   /** Whether it may delete uploads that are complete. Not for users: for the application itself. */
   delete?: boolean;
   /** The id of the one upload that it is for; it creates none. */

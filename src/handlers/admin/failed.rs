@@ -3,15 +3,14 @@
 
 use std::cell::RefCell;
 
-use durable_objects::platform::error::{Error, Result};
+use durable_objects::platform::error::Result;
 use durable_objects::rpc::{
     ObjectClient, call,
     register::{DropFailedDeliveries, ListFailedDeliveries, REGISTER},
-    upload::ShowToAdmin,
 };
 use futures_util::future::LocalBoxFuture;
 use upload_types::{
-    admin::{AdminOutcome, FailedDelivery, FailedUpload},
+    admin::{AdminOutcome, Noted},
     api_error::ApiError,
     batch::BatchError,
     units::UploadId,
@@ -19,7 +18,10 @@ use upload_types::{
 };
 use worker::Env;
 
-use super::asker::{Admin, page};
+use super::{
+    asker::{Admin, page},
+    noted::{Standing, stand},
+};
 use crate::handlers::list;
 
 /// A page of them.
@@ -27,7 +29,7 @@ pub(super) async fn list(after: Option<UploadId>, admin: Admin<'_>, env: &Env) -
     let register = ObjectClient::to_ledgers(env)?;
     let mut known = call(&register, REGISTER, &ListFailedDeliveries(after)).await?;
     let next = page(&mut known).map(|last| last.upload_id);
-    let (uploads, over) = stand(known, admin).await;
+    let (uploads, over) = stand(known, standing, admin).await;
     if !over.is_empty() {
         drop_those(over, &register).await?;
     }
@@ -47,7 +49,7 @@ pub(super) async fn redeliver_all(after: Option<UploadId>, admin: Admin<'_>, env
     let register = ObjectClient::to_ledgers(env)?;
     let mut known = call(&register, REGISTER, &ListFailedDeliveries(after)).await?;
     let next = page(&mut known).map(|last| last.upload_id);
-    let (failed, mut over) = stand(known.clone(), admin).await;
+    let (failed, mut over) = stand(known.clone(), standing, admin).await;
     let ids: Vec<_> = failed.iter().map(|upload| upload.snapshot.id).collect();
     // Where one of several receivers cannot be told again yet.
     let still_failed = RefCell::new(Vec::new());
@@ -65,7 +67,7 @@ pub(super) async fn redeliver_all(after: Option<UploadId>, admin: Admin<'_>, env
     let uploads = list::each("redeliver", &ids, &again).await;
     let still_failed = still_failed.take();
     // What is given up once more is noted anew, with a later time, and stays.
-    let is_sent = |one: &FailedDelivery| uploads.iter().any(|(id, sent)| one.upload_id == *id && is_over(sent));
+    let is_sent = |one: &Noted| uploads.iter().any(|(id, sent)| one.upload_id == *id && is_over(sent));
     over.extend(known.into_iter().filter(|one| is_sent(one) && !still_failed.contains(&one.upload_id)));
     let left = drop_those(over, &register).await?;
     Ok(AdminOutcome::RedeliveredMany { uploads, left, next })
@@ -77,28 +79,16 @@ fn is_over(sent: &Result<(), BatchError>) -> bool {
     matches!(sent, Ok(()) | Err(BatchError::Refused(UploadGone { .. } | UploadNotFound)))
 }
 
-/// Those that were given up, and those that are known to be over. Neither is what cannot be asked just now, nor what is on its way: its object may
-/// not have heard yet how the attempt ended that was noted as the last, and behind one event that was given up another one may wait.
-async fn stand(known: Vec<FailedDelivery>, admin: Admin<'_>) -> (Vec<FailedUpload>, Vec<FailedDelivery>) {
-    let (failed, over) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
-    let asked = known.into_iter().map(|one| -> LocalBoxFuture<'_, ()> {
-        let (failed, over) = (&failed, &over);
-        Box::pin(async move {
-            match call(admin.objects, one.upload_id, &ShowToAdmin).await {
-                Ok(view) if is_told(&view.snapshot, DeliveryState::Failed) => {
-                    let FailedDelivery { owner, failed_at, .. } = one;
-                    failed.borrow_mut().push(FailedUpload { owner, failed_at, snapshot: view.snapshot });
-                }
-                Ok(view) if is_told(&view.snapshot, DeliveryState::Queued) => {}
-                Ok(_) | Err(Error::Refused(ApiError::UploadNotFound)) => over.borrow_mut().push(one),
-                Err(_) => {}
-            }
-        })
-    });
-    list::ask_each(asked.collect()).await;
-    let mut failed = failed.into_inner();
-    failed.sort_unstable_by_key(|upload| upload.snapshot.id);
-    (failed, over.into_inner())
+/// What is on its way stays unshown: its object may not have heard yet how the attempt ended that was noted as the last, and behind one event
+/// that was given up another one may wait.
+fn standing(now: &Snapshot) -> Standing {
+    if is_told(now, DeliveryState::Failed) {
+        Standing::So
+    } else if is_told(now, DeliveryState::Queued) {
+        Standing::Unclear
+    } else {
+        Standing::Over
+    }
 }
 
 /// Whether the telling of the origin, or of any other receiver, is so far.
@@ -107,6 +97,6 @@ fn is_told(snapshot: &Snapshot, state: DeliveryState) -> bool {
 }
 
 /// Takes them out of the register. Says how many are left.
-async fn drop_those(over: Vec<FailedDelivery>, register: &ObjectClient) -> Result<u64> {
+async fn drop_those(over: Vec<Noted>, register: &ObjectClient) -> Result<u64> {
     call(register, REGISTER, &DropFailedDeliveries(over)).await
 }

@@ -3,6 +3,8 @@
 
 mod asker;
 mod failed;
+mod held;
+mod noted;
 
 use durable_objects::platform::error::Result;
 use durable_objects::platform::telemetry::log_line::LogLine;
@@ -59,6 +61,10 @@ pub(crate) async fn handle(operation: AdminOperation, context: RequestContext<'_
             return Ok(Outcome::DeletedMany(list::delete_each(&ids, &delete).await));
         }
         AdminOperation::Redeliver(id) => admin.redeliver(id).await?,
+        AdminOperation::ListHeld(after) => {
+            admin.log(None, None);
+            held::list(after, admin, context.env).await?
+        }
         AdminOperation::Release(id) => admin.judge(id, HeldVerdict::Release).await?,
         AdminOperation::Reject(id, reason) => {
             admin.judge(id, HeldVerdict::Delete(held_verdict::reason(&reason))).await?

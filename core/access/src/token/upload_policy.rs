@@ -39,6 +39,8 @@ pub struct UploadPolicy {
     pub delete: bool,
     /// Whether nobody gets a file, once it is whole, before somebody has looked at it.
     pub hold: bool,
+    /// Whether everybody gets a file, once it is whole; none where that is not said, which is no.
+    pub public: Option<bool>,
     /// How long an upload lives without an accepted byte, where that is shorter than the deployment says. No token says it: an application
     /// that is asked does.
     pub ttl_ms: Option<u64>,
@@ -60,6 +62,7 @@ struct Terms {
     delete: bool,
     #[serde(default)]
     hold: bool,
+    public: Option<bool>,
     scope: Option<Scope>,
 }
 
@@ -129,13 +132,15 @@ impl UploadPolicy {
         }
     }
 
-    /// Holds it to this one as well: what is wider there stays as it is here.
+    /// Holds it to this one as well: what is wider there stays as it is here. Where both say whether it is public, this one does.
     pub fn narrow(&mut self, by: Self, deployment_types: Option<&MediaTypes>) {
         self.max_bytes = self.max_bytes.into_iter().chain(by.max_bytes).min();
         self.ttl_ms = self.ttl_ms.into_iter().chain(by.ttl_ms).min();
         self.metadata.extend(by.metadata);
         self.key = by.key.or(self.key.take());
         self.hold |= by.hold;
+        // By this alone more is allowed than before: nobody says it but the application, in the token or where it is asked.
+        self.public = by.public.or(self.public);
         if let Some(types) = by.types {
             let here = self.types.as_ref().or(deployment_types);
             self.types = Some(here.map_or(types.clone(), |here| here.both(&types)));
@@ -170,8 +175,8 @@ impl TryFrom<Terms> for UploadPolicy {
             .transpose()
             .map_err(|_| "has an objectKey that is no template, like `photos/{year}/{id}{.ext}`")?;
         let types = terms.types.map(|types| MediaTypes::parse(types.iter().map(String::as_str))).transpose()?;
-        let Terms { max_bytes, metadata, key_prefix, delete, hold, .. } = terms;
-        Ok(Self { max_bytes, types, metadata, key_prefix, key, delete, hold, ttl_ms: None })
+        let Terms { max_bytes, metadata, key_prefix, delete, hold, public, .. } = terms;
+        Ok(Self { max_bytes, types, metadata, key_prefix, key, delete, hold, public, ttl_ms: None })
     }
 }
 
@@ -263,6 +268,16 @@ mod tests {
         let wider = UploadPolicy { max_bytes: Some(500.into()), types: list(&["image/*", "text/*"]), ..token.clone() };
         assert_eq!(narrowed(&token, wider, None), token, "what is wider changes nothing");
         assert_eq!(narrowed(&token, UploadPolicy::default(), None), token);
+        let says = |public| UploadPolicy { public, ..UploadPolicy::default() };
+        for (token, application, either) in [
+            (None, None, None),
+            (Some(true), None, Some(true)),
+            (Some(true), Some(false), Some(false)),
+            (None, Some(true), Some(true)),
+            (Some(false), Some(true), Some(true)),
+        ] {
+            assert_eq!(narrowed(&says(token), says(application), None).public, either, "{token:?} {application:?}");
+        }
         let anybody = narrowed(&UploadPolicy::default(), tighter, list(&["image/gif", "text/*"]).as_ref());
         assert_eq!(anybody.types, list(&["text/csv"]), "the deployment's list holds, too");
     }

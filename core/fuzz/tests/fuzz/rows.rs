@@ -48,6 +48,7 @@ pub(crate) fn spec(id: UploadId, plan: Plan, file: FileInfo) -> UploadSpec {
         live: None,
         duplicate_of: None,
         quota_warning: None,
+        public_files: String::new(),
         hold: false,
         receivers: Receivers::default(),
     }

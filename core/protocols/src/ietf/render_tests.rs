@@ -54,6 +54,7 @@ fn snapshot(phase: Phase, offset: u32) -> Snapshot {
         delivery: None,
         deleted_at: None,
         live: None,
+        public_url: None,
         quota_warning: None,
         held: false,
         receivers: Vec::new(),

@@ -5,6 +5,7 @@
 //! | `GET /admin/owners` | who has ever created an upload |
 //! | `GET /admin/uploads?owner=` | the uploads of one of them, as `GET /uploads` lists them to themselves |
 //! | `GET`, `DELETE /admin/uploads/{id}`, `POST …/redeliver` | one upload, whosever it is |
+//! | `GET /admin/held-uploads` | what is held, whosever it is, oldest first |
 //! | `POST /admin/uploads/{id}/release`, `POST …/reject` | that what is held is handed out, or goes; `/upload/{id}/release` and `…/reject` are the same |
 //! | `POST /admin/uploads/delete` | the end of many |
 //! | `GET /admin/failed-deliveries`, `POST …/redeliver` | what the origin never took, and that it is sent again |
@@ -17,11 +18,12 @@ use super::{
     allow::allow,
     fields::{self, take},
     judge, list,
+    render::listed,
     shown::{batch, json_reply, log, status},
 };
 use crate::{Asked, Head, Parsed, body_type};
 use upload_types::{
-    admin::{AdminOperation, AdminOutcome, FailedUpload, Redelivery},
+    admin::{AdminOperation, AdminOutcome, NotedUpload, Redelivery},
     api_error::ApiError,
     operation::{Operation, Reply},
     switch::{MAX_REASON_CHARACTERS, MAX_SWITCH_SECONDS, Switch, SwitchMode, SwitchRequest},
@@ -71,6 +73,10 @@ pub(super) fn parse(head: &Head, route: &str) -> Result<Parsed, ApiError> {
         "uploads/delete" => {
             allow(head, &[Method::POST])?;
             with_body(list::MAX_BODY_BYTES, deletion)
+        }
+        "held-uploads" => {
+            allow(head, &[Method::GET])?;
+            ready(AdminOperation::ListHeld(list::cursor(head)?))
         }
         "failed-deliveries" => {
             allow(head, &[Method::GET])?;
@@ -179,6 +185,14 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &AdminOutcome) -> Reply {
             json_reply(202, &json!({ "uploadId": now.id, "state": now.phase, "statusUrl": url }))
         }
         AdminOutcome::Judged(now) => json_reply(200, &status(now)),
+        AdminOutcome::Held { uploads, next } => {
+            let held = |one: &NotedUpload| {
+                let mut upload = listed(asked, &one.snapshot);
+                upload["owner"] = json!(one.owner);
+                upload
+            };
+            page("uploads", uploads.iter().map(held).collect(), next.map(|name| name.to_string()))
+        }
         AdminOutcome::FailedDeliveries { uploads, next } => {
             page("uploads", uploads.iter().map(failed).collect(), next.map(|id| id.to_string()))
         }
@@ -202,12 +216,12 @@ fn page(name: &str, entries: Value, next: Option<String>) -> Reply {
     json_reply(200, &body.into())
 }
 
-fn failed(upload: &FailedUpload) -> Value {
+fn failed(upload: &NotedUpload) -> Value {
     let now = &upload.snapshot;
     json!({
         "uploadId": now.id,
         "owner": upload.owner,
-        "failedAt": upload.failed_at.rfc3339(),
+        "failedAt": upload.at.rfc3339(),
         "state": now.phase,
         "fileName": now.file.name,
         "fileSize": now.plan.declared_bytes(),

@@ -1,7 +1,7 @@
 //! Requests of whoever runs it, as tables.
 
 use super::*;
-use upload_types::ledger::{ListQuery, Listed};
+use upload_types::ledger::{EntryName, ListQuery, Listed};
 
 const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 
@@ -49,6 +49,13 @@ fn each_route_asks_for_its_own() {
         (Method::POST, &format!("{one}/release"), "", AdminOperation::Release(id)),
         (Method::POST, &format!("{one}/reject"), "", AdminOperation::Reject(id, String::new())),
         (Method::POST, "uploads/delete", &format!(r#"{{"uploadIds":["{ID}"]}}"#), AdminOperation::DeleteMany(vec![id])),
+        (Method::GET, "held-uploads", "", AdminOperation::ListHeld(None)),
+        (
+            Method::GET,
+            &format!("held-uploads?cursor=17.{ID}"),
+            "",
+            AdminOperation::ListHeld(Some(EntryName { created_at: UnixMs(17), upload_id: id })),
+        ),
         (Method::GET, "failed-deliveries", "", AdminOperation::ListFailedDeliveries(None)),
         (Method::GET, &format!("failed-deliveries?cursor={ID}"), "", AdminOperation::ListFailedDeliveries(Some(id))),
         (Method::POST, redeliver, r#"{"all":true}"#, AdminOperation::RedeliverMany(Redelivery::All(None))),
@@ -92,6 +99,8 @@ fn every_complaint_names_its_field() {
         (Method::GET, "uploads?owner=a&cursor=x", "", "cursor"),
         (Method::GET, "owners?cursor=", "", "cursor"),
         (Method::GET, "owners?cursor=%0Aregister", "", "cursor"),
+        (Method::GET, "held-uploads?cursor=", "", "cursor"),
+        (Method::GET, &format!("held-uploads?cursor={ID}"), "", "cursor"),
         (Method::GET, "failed-deliveries?cursor=1", "", "cursor"),
         (Method::PUT, "switch", "", "body"),
         (Method::PUT, "switch", "[]", "body"),
@@ -134,6 +143,7 @@ fn what_is_no_route_or_no_id_or_another_method_is_said() {
         (Method::GET, &format!("uploads/{}", ID.to_uppercase()), "upload-not-found"),
         (Method::GET, &format!("uploads/{ID}/log"), "no-such-route"),
         (Method::POST, "owners", "method-not-allowed"),
+        (Method::POST, "held-uploads", "method-not-allowed"),
         (Method::POST, "switch", "method-not-allowed"),
         (Method::GET, "uploads/delete", "method-not-allowed"),
         (Method::PUT, &format!("uploads/{ID}"), "method-not-allowed"),

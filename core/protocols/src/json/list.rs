@@ -41,9 +41,13 @@ pub(super) fn query(head: &Head) -> Result<ListQuery, ApiError> {
         let why = format!("is longer than {MAX_NAME_BYTES} bytes, or has control characters, as no name is or has");
         return Err(ApiError::bad_request("prefix", why));
     }
+    Ok(ListQuery { after: cursor(head)?, listed, prefix })
+}
+
+/// Where a list goes on.
+pub(super) fn cursor(head: &Head) -> Result<Option<EntryName>, ApiError> {
     let bad_cursor = || ApiError::bad_request("cursor", "is not the `next` of a list");
-    let after = head.query_parameter("cursor").map(|text| EntryName::parse(text).ok_or_else(bad_cursor)).transpose()?;
-    Ok(ListQuery { after, listed, prefix })
+    head.query_parameter("cursor").map(|text| EntryName::parse(text).ok_or_else(bad_cursor)).transpose()
 }
 
 /// `{"uploadIds": ["…", "…"]}`. One that is named twice is deleted once.

@@ -117,7 +117,7 @@ pub fn event(snapshot: &Snapshot) -> String {
 }
 
 /// An upload in the list. `fileSize` is null until it is known.
-fn listed(asked: &Asked<'_>, upload: &Snapshot) -> Value {
+pub(super) fn listed(asked: &Asked<'_>, upload: &Snapshot) -> Value {
     json!({
         "uploadId": upload.id,
         "uploadUrl": asked.upload_url(upload.id),

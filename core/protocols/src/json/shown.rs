@@ -40,6 +40,9 @@ pub(super) fn status(snapshot: &Snapshot) -> Value {
         "object": snapshot.object.as_ref().map(shown_object),
         "deletedAt": snapshot.deleted_at.map(UnixMs::rfc3339),
     });
+    if let Some(url) = &snapshot.public_url {
+        status["publicUrl"] = json!(url);
+    }
     if let Some(warning) = &snapshot.quota_warning {
         status["quotaWarning"] = json!(warning);
     }

@@ -52,6 +52,7 @@ fn snapshot(phase: Phase, declared: Option<u32>, offset: u32, memo: Option<&str>
         delivery: None,
         deleted_at: None,
         live: None,
+        public_url: None,
         quota_warning: None,
         held: false,
         receivers: Vec::new(),

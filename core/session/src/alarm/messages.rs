@@ -52,7 +52,7 @@ pub enum Effect {
     Delete(Deletion),
     /// Hands a queue what somebody else is to do. Answered with [`Input::Done`].
     Enqueue(Message),
-    /// Tells the owner's ledger how the upload stands. Answered with [`Input::Done`].
+    /// Tells the owner's ledger how the upload stands, and the register of what is or was held. Answered with [`Input::Done`].
     CloseInLedger,
     /// Has the owner's ledger leave the upload out of what it lists: it is about to be forgotten. Answered with [`Input::Done`].
     Unlist,

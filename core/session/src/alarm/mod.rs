@@ -81,7 +81,7 @@ impl Ring {
             (Awaited::StoredBefore(message), Input::Done) => {
                 self.asks(Awaited::Enqueued(message), Effect::Enqueue(message))
             }
-            // Crash here: the ledger hears the same once more.
+            // Crash here: the ledger, and the register, hear the same once more.
             (Awaited::Closed(told), Input::Done) => self.store(Job::NotifyLedger, session.settled(told)),
             // Crash here: the upload is listed no more, and is there still; the next ring says so again, and forgets it. The other way round
             // nobody would be left to say so. Whoever was handed a link meanwhile is still served.

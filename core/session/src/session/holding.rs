@@ -12,7 +12,7 @@
 //! A verdict and the acknowledgement of the event that asked for it are one change. Crash here, before that: the scanner is asked again.
 //! There is no release whose event is asked about again, and no event that is done with whose verdict is lost.
 
-use super::{Backoff, Decision, Phase, Session, StateChange, UploadState};
+use super::{Backoff, Decision, Phase, Session, StateChange, UploadSpec, UploadState};
 use crate::{
     event::{Delivery, DeliveryId, EventKind},
     held_verdict::HeldVerdict,
@@ -20,12 +20,33 @@ use crate::{
     receivers::SCANNER_NAME,
 };
 use upload_types::{
+    admin::Noted,
     api_error::ApiError,
     units::UnixMs,
     upload::{DeliveryState, ObjectFacts, Purpose},
 };
 
+/// What the register of all owners has to hear of an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegisteredHold {
+    /// It is held.
+    Held(Noted),
+    /// It may have been, and is not any more.
+    Over(Noted),
+}
+
 impl Session {
+    /// What the register has to hear whenever the owner's ledger does; nothing of what never was held.
+    pub fn registered_hold(&self) -> Option<RegisteredHold> {
+        let may_have_been = self.progress.held || matches!(self.progress.phase, Phase::Completed | Phase::Deleted);
+        if !self.spec.hold || self.spec.purpose == Purpose::Partial || !may_have_been {
+            return None;
+        }
+        let UploadSpec { id, owner, created_at, .. } = &self.spec;
+        let noted = Noted { upload_id: *id, owner: owner.clone(), at: *created_at };
+        Some(if self.is_held() { RegisteredHold::Held(noted) } else { RegisteredHold::Over(noted) })
+    }
+
     /// Whether it is complete, and nobody has released it yet.
     pub fn is_held(&self) -> bool {
         self.progress.held && self.progress.phase == Phase::Completed

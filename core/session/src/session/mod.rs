@@ -89,6 +89,7 @@ pub use charging::Growth;
 pub use concatenation::{CopyBatch, PartSource, PartialObject, PartialStatus, PartialUpload, SourceRange, Wanted};
 pub(crate) use damage::Damage;
 pub use duplicate::{RepeatableIds, may_be_shared, was_repeated_in_time};
+pub use holding::RegisteredHold;
 pub use lifecycle::DeleteRight;
 pub(crate) use lifecycle::ToldOfObject;
 pub use lifetime::LATEST_END_MS;

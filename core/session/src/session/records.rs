@@ -97,6 +97,9 @@ pub struct UploadSpec {
     /// Whether nobody gets it, once it is whole, before somebody has looked at it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hold: bool,
+    /// The host on which everybody gets it, once it is whole, as the settings said it. Empty where nobody does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub public_files: String,
 }
 
 /// What changes: small, and rewritten whole.

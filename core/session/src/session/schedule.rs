@@ -32,8 +32,8 @@ pub enum Job {
 }
 
 impl Session {
-    /// The earliest duty and its time; `None` where there is nothing left to do, which is so of what is held alone: the last duty is to
-    /// forget.
+    /// The earliest duty and its time; `None` where there is nothing left to do, which is so of what is held or public alone: the last
+    /// duty is to forget.
     pub fn next_job(&self) -> Option<(UnixMs, Job)> {
         self.jobs().into_iter().flatten().min_by_key(|(due, _)| *due)
     }
@@ -70,8 +70,10 @@ impl Session {
         let settle = told_at.map(|at| (at.max(progress.ledger_backoff.not_before), Job::NotifyLedger));
         let has_discarded = !progress.damage.discarded.is_empty();
         let discard = has_discarded.then_some((progress.job_not_before, Job::Discard));
-        // Nothing is forgotten that is still owed to R2, to the ledger or to the origin, or that somebody is still to look at.
+        // Nothing is forgotten that is still owed to R2, to the ledger or to the origin, that somebody is still to look at, or that everybody
+        // gets: it is found through what is remembered.
         let nothing_owed = !self.is_held()
+            && !self.is_public()
             && phase_job.is_none()
             && free.is_none()
             && settle.is_none()
@@ -93,6 +95,10 @@ impl Session {
             // Written, read, deleted.
             Job::EnqueueEvent | Job::Verify | Job::CopyNext | Job::Copy | Job::StoreLastPart => {
                 Cost { queue_operations: 3, ..Cost::NONE }
+            }
+            // The register hears of it, too.
+            Job::NotifyLedger if self.registered_hold().is_some() => {
+                Cost { object_requests: 2, rows_written: 2, ..Cost::NONE }
             }
             Job::NotifyLedger => Cost { object_requests: 1, rows_written: 1, ..Cost::NONE },
             // Deleting costs nothing, and what forgetting costs nobody can ask any more.

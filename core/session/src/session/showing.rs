@@ -4,6 +4,7 @@ use super::{Content, Session};
 use upload_types::{
     api_error::ApiError,
     ledger::{Listing, StoredObject},
+    public_file,
     units::UnixMs,
     upload::{ObjectFacts, Phase, Purpose, Snapshot},
 };
@@ -40,6 +41,9 @@ impl Session {
             cost: self.progress.cost,
             live: self.live_state(),
             held: self.is_held(),
+            public_url: self
+                .is_public()
+                .then(|| public_file::url(&self.spec.public_files, self.spec.id, &self.spec.file.name)),
             // Whoever came by a link is not told what its owner stores.
             quota_warning: self.spec.quota_warning.filter(|_| self.spec.link.is_none()),
             // Nor whom its owner's application tells.
@@ -65,6 +69,11 @@ impl Session {
             Some(object) => Ok(object),
             None => Err(self.no_object()),
         }
+    }
+
+    /// Whether everybody gets it.
+    pub fn is_public(&self) -> bool {
+        !self.spec.public_files.is_empty() && self.stored_object().is_some()
     }
 
     /// The object that the upload has left, where its SHA-256 is known and its bytes can be had.

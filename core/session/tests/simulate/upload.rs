@@ -74,6 +74,7 @@ pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> (Session, u64) {
         live,
         duplicate_of: None,
         quota_warning: None,
+        public_files: String::new(),
         hold: false,
         receivers: if chance.one_in(3) { archive() } else { Receivers::default() },
     };

@@ -4,22 +4,24 @@
 //! |---|---|---|
 //! | `owner` | owner who has ever created an upload | never |
 //! | `failed_delivery` | upload with an event whose telling was about to be given up | it is sent again, taken, or forgotten |
+//! | `held_upload` | upload that is held | it is not held any more |
 //! | `switch` | one: how the switch is set, as JSON | it is set anew |
 //!
 //! An owner costs one row here and two in its own ledger, where the mark is a table without rows: $3.00 for a million, once. A delivery that is
-//! given up costs two rows. No table has an index beside its key.
+//! given up costs two rows, and so does an upload that is held. No table has an index beside its key.
 
 use serde::Deserialize;
 use upload_types::{
-    admin::FailedDelivery,
+    admin::Noted,
     json,
+    ledger::EntryName,
     switch::Switch,
     units::{UnixMs, UploadId},
 };
 
 use crate::{
     ledger::{
-        database::Database,
+        database::{Database, Value},
         tables::{self, Tables},
     },
     platform::error::Result,
@@ -27,8 +29,22 @@ use crate::{
 
 const OWNERS: &str = "CREATE TABLE IF NOT EXISTS owner (name TEXT PRIMARY KEY) WITHOUT ROWID";
 
-const FAILED_DELIVERIES: &str = "CREATE TABLE IF NOT EXISTS failed_delivery (upload_id TEXT PRIMARY KEY, \
-                                 owner TEXT NOT NULL, failed_at_ms INTEGER NOT NULL) WITHOUT ROWID";
+/// A table of uploads of which something is so, with the time by which a row of it is told from a newer one.
+pub(super) struct NotedTable {
+    name: &'static str,
+    at: &'static str,
+}
+
+pub(super) const FAILED: NotedTable = NotedTable { name: "failed_delivery", at: "failed_at_ms" };
+
+pub(super) const HELD: NotedTable = NotedTable { name: "held_upload", at: "created_at_ms" };
+
+impl NotedTable {
+    /// A statement, with this table's names for `TABLE_OF` and `AT_MS`.
+    fn statement(&self, text: &str) -> String {
+        text.replace("TABLE_OF", self.name).replace("AT_MS", self.at)
+    }
+}
 
 const SWITCH: &str = "CREATE TABLE IF NOT EXISTS switch (id INTEGER PRIMARY KEY CHECK (id = 1), facts TEXT NOT NULL)";
 
@@ -40,10 +56,10 @@ struct NameRow {
 }
 
 #[derive(Deserialize)]
-struct FailedRow {
+struct NotedRow {
     upload_id: UploadId,
     owner: String,
-    failed_at_ms: u64,
+    at_ms: u64,
 }
 
 #[derive(Deserialize)]
@@ -84,38 +100,48 @@ pub(super) fn owners(database: &impl Database, after: Option<&str>, most: usize)
 }
 
 /// Adds an upload, or what is newer of it.
-pub(super) fn note_failed(database: &impl Database, failed: &FailedDelivery) -> Result<()> {
-    database.run(FAILED_DELIVERIES, Vec::new())?;
-    let insert = "INSERT OR REPLACE INTO failed_delivery (upload_id, owner, failed_at_ms) VALUES (?, ?, ?)";
-    let values = vec![failed.upload_id.to_string().into(), failed.owner.clone().into(), failed.failed_at.into()];
-    database.run(insert, values)
+pub(super) fn note(database: &impl Database, table: &NotedTable, noted: &Noted) -> Result<()> {
+    let create = "CREATE TABLE IF NOT EXISTS TABLE_OF (upload_id TEXT PRIMARY KEY, owner TEXT NOT NULL, \
+                  AT_MS INTEGER NOT NULL) WITHOUT ROWID";
+    database.run(&table.statement(create), Vec::new())?;
+    let insert = "INSERT OR REPLACE INTO TABLE_OF (upload_id, owner, AT_MS) VALUES (?, ?, ?)";
+    let values = vec![noted.upload_id.to_string().into(), noted.owner.clone().into(), noted.at.into()];
+    database.run(&table.statement(insert), values)
 }
 
-/// Up to so many uploads, by id, behind this one.
-pub(super) fn failed(database: &impl Database, after: Option<UploadId>, most: usize) -> Result<Vec<FailedDelivery>> {
-    if !has(database, "failed_delivery")? {
+/// Up to so many uploads whose telling was given up, by id, behind this one.
+pub(super) fn failed(database: &impl Database, after: Option<UploadId>, most: usize) -> Result<Vec<Noted>> {
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
+    let query = "SELECT upload_id, owner, AT_MS AS at_ms FROM TABLE_OF WHERE upload_id > ? ORDER BY upload_id LIMIT ?";
+    noted(database, &FAILED, query, vec![after.into(), (most as u64).into()])
+}
+
+/// Up to so many that are held, oldest first, behind this one. Reads every row.
+pub(super) fn held(database: &impl Database, after: Option<EntryName>, most: usize) -> Result<Vec<Noted>> {
+    let (since, after) = after.map(|name| (name.created_at, name.upload_id.to_string())).unwrap_or_default();
+    let query = "SELECT upload_id, owner, AT_MS AS at_ms FROM TABLE_OF WHERE (AT_MS, upload_id) > (?, ?) \
+                 ORDER BY AT_MS, upload_id LIMIT ?";
+    noted(database, &HELD, query, vec![since.into(), after.into(), (most as u64).into()])
+}
+
+fn noted(database: &impl Database, table: &NotedTable, query: &str, values: Vec<Value>) -> Result<Vec<Noted>> {
+    if !has(database, table.name)? {
         return Ok(Vec::new());
     }
-    let after = after.map(|id| id.to_string()).unwrap_or_default();
-    let query =
-        "SELECT upload_id, owner, failed_at_ms FROM failed_delivery WHERE upload_id > ? ORDER BY upload_id LIMIT ?";
-    let found: Vec<FailedRow> = database.rows(query, vec![after.into(), (most as u64).into()])?;
-    let failed = |FailedRow { upload_id, owner, failed_at_ms }| FailedDelivery {
-        upload_id,
-        owner,
-        failed_at: UnixMs(failed_at_ms),
-    };
-    Ok(found.into_iter().map(failed).collect())
+    let found: Vec<NotedRow> = database.rows(&table.statement(query), values)?;
+    Ok(found
+        .into_iter()
+        .map(|NotedRow { upload_id, owner, at_ms }| Noted { upload_id, owner, at: UnixMs(at_ms) })
+        .collect())
 }
 
 /// Takes these out, unless something newer is known of one.
-pub(super) fn drop_failed(database: &impl Database, gone: &[FailedDelivery]) -> Result<()> {
-    if gone.is_empty() || !has(database, "failed_delivery")? {
+pub(super) fn drop_noted(database: &impl Database, table: &NotedTable, gone: &[Noted]) -> Result<()> {
+    if gone.is_empty() || !has(database, table.name)? {
         return Ok(());
     }
-    let delete = "DELETE FROM failed_delivery WHERE upload_id = ? AND failed_at_ms = ?";
-    gone.iter()
-        .try_for_each(|gone| database.run(delete, vec![gone.upload_id.to_string().into(), gone.failed_at.into()]))
+    let delete = table.statement("DELETE FROM TABLE_OF WHERE upload_id = ? AND AT_MS = ?");
+    gone.iter().try_for_each(|gone| database.run(&delete, vec![gone.upload_id.to_string().into(), gone.at.into()]))
 }
 
 /// How many there are. Reads every row.

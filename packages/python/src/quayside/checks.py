@@ -109,6 +109,7 @@ _TERMS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "key_prefix": (_is_key_prefix, "is not `folder/…/` of letters, digits and `-_.=`, up to 512 bytes"),
     "object_key": (_is_key_template, "is not a template like `photos/{year}/{id}{.ext}`, with {id} in it, up to 250 bytes"),
     "hold": (lambda value: isinstance(value, bool), "is neither True nor False"),
+    "public": (lambda value: isinstance(value, bool), "is neither True nor False"),
     "delete": (lambda value: isinstance(value, bool), "is neither True nor False"),
     "upload": (_is_upload_id, "is not the id of an upload"),
 }

@@ -48,6 +48,8 @@ class UploadData(_UploadData, total=False):
     digests: dict[str, str]
     # Where nothing was sent, since these bytes were stored already: the upload whose object they are. `key` is that object's.
     duplicateOf: str
+    # Where everybody gets the file, where it is public.
+    publicUrl: str
     # What its owner stored and had open with this upload when it was created, in bytes (`used`, `limit`, `softLimit`), where that was more than the soft limit.
     quotaWarning: dict[str, int | None]
     # The link that takes one file by which it came, with its `id`, and the `metadata` of whoever made it: an owner's word, and not the application's.

@@ -50,6 +50,7 @@ def mint_token(
     key_prefix: str | None = None,
     object_key: str | None = None,
     hold: bool | None = None,
+    public: bool | None = None,
     delete: bool | None = None,
     upload: str | None = None,
 ) -> str:
@@ -64,6 +65,7 @@ def mint_token(
     ``key_prefix``: what stands for ``{prefix}`` in the object's key: ``customers/42/``.
     ``object_key``: what the object's key is made of, where that is not as OBJECT_KEY says: ``photos/{year}/{id}{.ext}``.
     ``hold``: whether what is uploaded with it is held until somebody has looked at it.
+    ``public``: whether everybody gets what is uploaded with it, below PUBLIC_FILES_URL.
     ``delete``: whether it may delete uploads that are complete. Not for users: for the application itself.
     ``upload``: the id of the one upload that it is for; it creates none.
     """
@@ -78,6 +80,7 @@ def mint_token(
         key_prefix=key_prefix,
         object_key=object_key,
         hold=hold,
+        public=public,
         delete=delete,
         upload=upload,
     )
@@ -88,6 +91,7 @@ def mint_token(
         "keyPrefix": key_prefix,
         "objectKey": object_key,
         "hold": hold,
+        "public": public,
         "delete": delete,
         "upload": upload,
     }

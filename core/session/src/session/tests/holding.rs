@@ -5,7 +5,9 @@ use crate::{
     event::{DeliveryOutcome, RetryPolicy, Verdict},
     held_verdict::HeldVerdict,
     receivers::{Receiver, SCANNER_NAME},
+    session::RegisteredHold,
 };
+use upload_types::admin::Noted;
 
 const ORIGIN: &str = "origin";
 const AUDIT: &str = "audit";
@@ -250,6 +252,34 @@ fn the_ledger_hears_of_what_changes_while_it_is_told() {
         let change = s.settled(told);
         s.apply(change);
         assert!(s.progress.owes_ledger, "{reject}");
+    }
+}
+
+#[test]
+fn the_register_hears_that_it_is_held_and_that_it_is_no_more() {
+    let released = |s: &mut Session| judges(s, &HeldVerdict::Release);
+    let rejected = |s: &mut Session| judges(s, &delete());
+    let deleted = |s: &mut Session| {
+        let decision = s.cancel(NOW, DeleteRight::Unfinished);
+        take(s, decision).unwrap();
+    };
+    for decide in [&released as &dyn Fn(&mut Session), &rejected, &deleted] {
+        let mut s = held();
+        let noted = Noted { upload_id: s.spec.id, owner: s.spec.owner.clone(), at: s.spec.created_at };
+        assert_eq!(s.registered_hold(), Some(RegisteredHold::Held(noted.clone())));
+        assert_eq!(s.cost_of(Job::NotifyLedger).object_requests, 2);
+        let told = s.told_of_object();
+        decide(&mut s);
+        assert_eq!(s.registered_hold(), Some(RegisteredHold::Over(noted)));
+        // It is told, also where the first telling is acknowledged behind the verdict.
+        let change = s.settled(told);
+        s.apply(change);
+        assert!(jobs_until_nothing_is_due(&mut s, LATER).contains(&Job::NotifyLedger));
+    }
+    let open = create(held_spec()).unwrap();
+    let piece = whole(UploadSpec { purpose: Purpose::Partial, ..held_spec() });
+    for never_held in [open, piece, whole(spec(Mode::Sequential, 0))] {
+        assert_eq!(never_held.registered_hold(), None);
     }
 }
 

@@ -101,3 +101,35 @@ fn one_that_waits_for_its_partials_lives_as_long_as_they_do() {
     assert_eq!(s.expires_at(), late.plus_ms(DAY_MS));
     assert_eq!(s.wanted(late).unwrap().until, Some(s.expires_at()), "and so long they are kept");
 }
+
+#[test]
+fn what_is_public_is_remembered_until_it_is_deleted() {
+    const FILES: &str = "https://files.example.com";
+    let whole = |spec: UploadSpec| {
+        let mut s = create(spec).unwrap();
+        assert!(!s.is_public() && s.snapshot().public_url.is_none(), "it is not there yet");
+        let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
+        s.apply(change);
+        jobs_until_nothing_is_due(&mut s, NOW);
+        s
+    };
+    let public = UploadSpec { public_files: FILES.to_owned(), ..spec(Mode::Sequential, 0) };
+    let mut s = whole(public.clone());
+    let url = format!("{FILES}/{}/{}", s.spec.id, s.spec.file.name);
+    assert_eq!((s.is_public(), s.snapshot().public_url), (true, Some(url)));
+    let later = NOW.plus_ms(100 * s.spec.policy.tombstone_ms);
+    assert!(s.next_job().is_none_or(|(due, job)| due > later || job != Job::Purge), "{:?}", s.next_job());
+    jobs_until_nothing_is_due(&mut s, later);
+    assert!(s.is_public() && s.next_job().is_none(), "it is found through what is remembered");
+    let deleted = s.cancel(later, DeleteRight::Completed);
+    take(&mut s, deleted).unwrap();
+    assert!(!s.is_public() && s.snapshot().public_url.is_none());
+    jobs_until_nothing_is_due(&mut s, later);
+    assert_eq!(s.next_job().map(|(_, job)| job), Some(Job::Purge));
+    let mut held = whole(UploadSpec { hold: true, ..public });
+    assert!(!held.is_public() && held.snapshot().public_url.is_none(), "nobody has looked at it");
+    let released = held.judge(NOW, &crate::held_verdict::HeldVerdict::Release);
+    take(&mut held, released).unwrap();
+    assert!(held.is_public());
+    assert!(!whole(spec(Mode::Sequential, 0)).is_public());
+}

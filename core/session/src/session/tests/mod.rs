@@ -76,6 +76,7 @@ pub(crate) fn spec(mode: Mode, file_bytes: u64) -> UploadSpec {
         live: None,
         duplicate_of: None,
         quota_warning: None,
+        public_files: String::new(),
         hold: false,
         receivers: Receivers::default(),
     }

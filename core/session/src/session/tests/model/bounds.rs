@@ -178,6 +178,7 @@ impl Bounds {
             live: None,
             duplicate_of: None,
             quota_warning: None,
+            public_files: String::new(),
             hold: self.held,
             receivers: if self.second { second() } else { Receivers::default() },
         }
