@@ -2,22 +2,21 @@
 //! and for how long caches keep them, and where errors are explained.
 
 use upload_protocols::address::{self, BasePath};
-use upload_types::api_error::ApiError;
 use web_sys::Url;
 use worker::Env;
 
-use crate::setting::{missing, number, text};
+use crate::setting::{Complaint, missing, number, text};
 
 /// So long caches keep anything: a year (RFC 2616, section 14.21, and what browsers have made of it).
 const LONGEST_MAX_AGE_SECONDS: u32 = 31_536_000;
 
-pub(crate) fn public_url(env: &Env) -> Result<Option<String>, ApiError> {
+pub(crate) fn public_url(env: &Env) -> Result<Option<String>, Complaint> {
     const NAME: &str = "PUBLIC_URL";
     address::public_url(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
 /// Where public files are: on a host that has nothing else, so not that of `PUBLIC_URL`.
-pub(crate) fn public_files(env: &Env, public_url: Option<&str>) -> Result<Option<String>, ApiError> {
+pub(crate) fn public_files(env: &Env, public_url: Option<&str>) -> Result<Option<String>, Complaint> {
     const NAME: &str = "PUBLIC_FILES_URL";
     let complaint = |_| missing(NAME, "is not a scheme and a host like https://files.example.com");
     let url = address::public_url(&text(env, NAME)?).map_err(complaint)?;
@@ -38,7 +37,7 @@ pub(crate) fn host_name(url: &str) -> Option<String> {
     Url::new(url).ok().map(|url| url.hostname().trim_end_matches('.').to_owned())
 }
 
-pub(crate) fn public_max_age(env: &Env) -> Result<u32, ApiError> {
+pub(crate) fn public_max_age(env: &Env) -> Result<u32, Complaint> {
     const NAME: &str = "PUBLIC_FILES_MAX_AGE_SECONDS";
     let seconds = number(env, NAME)?;
     if seconds > LONGEST_MAX_AGE_SECONDS {
@@ -47,12 +46,12 @@ pub(crate) fn public_max_age(env: &Env) -> Result<u32, ApiError> {
     Ok(seconds)
 }
 
-pub(crate) fn problems_url(env: &Env) -> Result<Option<String>, ApiError> {
+pub(crate) fn problems_url(env: &Env) -> Result<Option<String>, Complaint> {
     const NAME: &str = "PROBLEMS_URL";
     address::problems_url(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
-pub(crate) fn base_path(env: &Env) -> Result<BasePath, ApiError> {
+pub(crate) fn base_path(env: &Env) -> Result<BasePath, Complaint> {
     const NAME: &str = "BASE_PATH";
     BasePath::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }

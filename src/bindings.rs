@@ -3,9 +3,10 @@
 
 use durable_objects::upload::enqueue::RECEIVERS_BINDING;
 use js_sys::{Reflect, global};
-use upload_types::api_error::ApiError;
 use wasm_bindgen::JsValue;
 use worker::Env;
+
+use crate::setting::Complaint;
 
 /// Another Worker that events are told to, or, where this Worker is mounted in an application, a function of it: anything with a
 /// `fetch`. It takes the place of what answers at `ORIGIN_WEBHOOK_URL`.
@@ -27,21 +28,21 @@ const BINDINGS: [(&str, &str); 8] = [
 ];
 
 /// Names all bindings that are missing.
-pub(crate) fn all_bound(env: &Env) -> Result<(), ApiError> {
+pub(crate) fn all_bound(env: &Env) -> Result<(), Complaint> {
     let missing: Vec<_> = BINDINGS.iter().filter(|(name, _)| !is_bound(env, name)).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let names: Vec<_> = missing.iter().map(|(name, kind)| format!("{name} ({kind})")).collect();
     let detail = format!("Bindings are missing from wrangler's configuration: {}.", names.join(", "));
-    Err(ApiError::NotConfigured { detail })
+    Err(Complaint(detail))
 }
 
 /// Keeps an object alive while it waits for R2. On from the compatibility date 2026-10-01.
 const KEEPS_OBJECTS_ALIVE: &str = "durable_object_io_tasks_prevent_eviction";
 
 /// Whether the runtime does what is relied on. One that says nothing about itself is believed.
-pub(crate) fn runtime_fits() -> Result<(), ApiError> {
+pub(crate) fn runtime_fits() -> Result<(), Complaint> {
     let flags = Reflect::get(&global(), &"Cloudflare".into())
         .and_then(|platform| Reflect::get(&platform, &"compatibilityFlags".into()));
     let Some(flags) = flags.ok().filter(JsValue::is_object) else {
@@ -52,7 +53,7 @@ pub(crate) fn runtime_fits() -> Result<(), ApiError> {
     }
     let detail = "compatibility_date in wrangler's configuration is before 2026-10-01, or wrangler is too old to know that date: an object \
                   could be evicted while it waits for R2. Set 2026-10-01 or later, and use wrangler 4.146 or newer.";
-    Err(ApiError::NotConfigured { detail: detail.to_owned() })
+    Err(Complaint(detail.to_owned()))
 }
 
 /// Whether a binding of this name is the Worker's own, and is for nobody else's messages.

@@ -32,8 +32,8 @@ use crate::{
     bindings,
     receivers::{self, EventReceivers},
     setting::{
-        Complaints, active_secrets, bound, byte_count, is_unseen_address, milliseconds, missing, number, text,
-        webhook_secrets,
+        Complaint, Complaints, active_secrets, bound, byte_count, is_unseen_address, milliseconds, missing, number,
+        text, webhook_secrets,
     },
     signed_post::Receiver,
     token_settings::{self, TokenSettings},
@@ -171,7 +171,7 @@ impl Config {
     }
 
     /// What is wrong with them only where others rely on it: on a deployed Worker.
-    pub(crate) fn is_safe(&self) -> Result<(), ApiError> {
+    pub(crate) fn is_safe(&self) -> Result<(), Complaint> {
         if self.policy.tombstone_ms < IDEMPOTENCY_MS {
             let complaint = "is below 86400, a day, for which an Idempotency-Key is remembered: a creation that is repeated \
                              would upload a file again that is there";
@@ -276,7 +276,7 @@ impl Config {
 }
 
 /// Whoever can see what is told has the links that are told. A binding is asked for any address.
-fn origin(env: &Env) -> Result<Option<Receiver>, ApiError> {
+fn origin(env: &Env) -> Result<Option<Receiver>, Complaint> {
     const NAME: &str = "ORIGIN_WEBHOOK_URL";
     let url = Some(text(env, NAME)?).filter(|url| !url.is_empty());
     let is_seen = url.as_ref().is_some_and(|url| !is_unseen_address(url));
@@ -288,7 +288,7 @@ fn origin(env: &Env) -> Result<Option<Receiver>, ApiError> {
 }
 
 /// Whoever can change the answer on its way can let in what the application refuses.
-fn accept(env: &Env) -> Result<Option<Receiver>, ApiError> {
+fn accept(env: &Env) -> Result<Option<Receiver>, Complaint> {
     const NAME: &str = "ACCEPT_HOOK";
     let url = Some(text(env, NAME)?).filter(|url| !url.is_empty());
     if !url.as_ref().is_none_or(|url| is_unseen_address(url)) {
@@ -298,7 +298,7 @@ fn accept(env: &Env) -> Result<Option<Receiver>, ApiError> {
 }
 
 /// A time that is none does not switch anything off: `then` says what would come of it.
-fn some_milliseconds(env: &Env, name: &str, then: &str) -> Result<u64, ApiError> {
+fn some_milliseconds(env: &Env, name: &str, then: &str) -> Result<u64, Complaint> {
     match milliseconds(env, name)? {
         0 => Err(missing(name, &format!("is 0: {then}"))),
         time_ms => Ok(time_ms),
@@ -306,7 +306,7 @@ fn some_milliseconds(env: &Env, name: &str, then: &str) -> Result<u64, ApiError>
 }
 
 /// What would be promised and could not be kept is refused at each upload.
-fn upload_ttl(env: &Env) -> Result<u64, ApiError> {
+fn upload_ttl(env: &Env) -> Result<u64, Complaint> {
     const NAME: &str = "UPLOAD_TTL_SECONDS";
     let ttl_ms = some_milliseconds(env, NAME, "every upload would expire at once")?;
     if ttl_ms > LATEST_END_MS {
@@ -318,7 +318,7 @@ fn upload_ttl(env: &Env) -> Result<u64, ApiError> {
 }
 
 /// Zero switches it off. What is kept ends with the upload's longest life at the latest.
-fn repair_ttl(env: &Env) -> Result<u64, ApiError> {
+fn repair_ttl(env: &Env) -> Result<u64, Complaint> {
     const NAME: &str = "REPAIR_TTL_SECONDS";
     let ttl_ms = milliseconds(env, NAME)?;
     if ttl_ms > LATEST_END_MS {
@@ -328,7 +328,7 @@ fn repair_ttl(env: &Env) -> Result<u64, ApiError> {
     Ok(ttl_ms)
 }
 
-fn result_wait(env: &Env) -> Result<u64, ApiError> {
+fn result_wait(env: &Env) -> Result<u64, Complaint> {
     const NAME: &str = "RESULT_WAIT_SECONDS";
     let wait_ms = milliseconds(env, NAME)?;
     if wait_ms > LONGEST_RESULT_WAIT_MS {
@@ -337,7 +337,7 @@ fn result_wait(env: &Env) -> Result<u64, ApiError> {
     Ok(wait_ms)
 }
 
-fn delete_completed(env: &Env) -> Result<DeleteCompleted, ApiError> {
+fn delete_completed(env: &Env) -> Result<DeleteCompleted, Complaint> {
     match text(env, "DELETE_COMPLETED")?.as_str() {
         "claim" => Ok(DeleteCompleted::Claim),
         "owner" => Ok(DeleteCompleted::Owner),
@@ -345,17 +345,17 @@ fn delete_completed(env: &Env) -> Result<DeleteCompleted, ApiError> {
     }
 }
 
-fn cors_origins(env: &Env) -> Result<AllowedOrigins, ApiError> {
+fn cors_origins(env: &Env) -> Result<AllowedOrigins, Complaint> {
     const NAME: &str = "CORS_ORIGINS";
     AllowedOrigins::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
-fn cors_headers(env: &Env) -> Result<AllowedHeaders, ApiError> {
+fn cors_headers(env: &Env) -> Result<AllowedHeaders, Complaint> {
     const NAME: &str = "CORS_HEADERS";
     AllowedHeaders::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
-fn max_chunk_bytes(env: &Env) -> Result<ByteCount, ApiError> {
+fn max_chunk_bytes(env: &Env) -> Result<ByteCount, Complaint> {
     const NAME: &str = "MAX_CHUNK_BYTES";
     let bytes = byte_count(env, NAME)?;
     if bytes.get() < 5 * MIB {
@@ -372,17 +372,17 @@ fn auth(env: &Env, wrong: &mut Complaints) -> Option<Auth> {
     }
 }
 
-fn object_key(env: &Env) -> Result<KeyTemplate, ApiError> {
+fn object_key(env: &Env) -> Result<KeyTemplate, Complaint> {
     const NAME: &str = "OBJECT_KEY";
     KeyTemplate::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
-fn form_redirects(env: &Env) -> Result<AllowedRedirects, ApiError> {
+fn form_redirects(env: &Env) -> Result<AllowedRedirects, Complaint> {
     const NAME: &str = "FORM_REDIRECTS";
     AllowedRedirects::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
-fn types(env: &Env) -> Result<Option<MediaTypes>, ApiError> {
+fn types(env: &Env) -> Result<Option<MediaTypes>, Complaint> {
     const NAME: &str = "ALLOWED_TYPES";
     let list = text(env, NAME)?;
     if list.is_empty() {
@@ -391,7 +391,7 @@ fn types(env: &Env) -> Result<Option<MediaTypes>, ApiError> {
     MediaTypes::parse(list.split(',')).map(Some).map_err(|complaint| missing(NAME, complaint))
 }
 
-fn download_secrets(env: &Env) -> Result<Vec<Secret>, ApiError> {
+fn download_secrets(env: &Env) -> Result<Vec<Secret>, Complaint> {
     const NAME: &str = "DOWNLOAD_SECRET";
     let secrets = active_secrets(env, NAME)?.into_iter().map(Secret::new).collect::<Option<_>>();
     secrets.ok_or_else(|| missing(NAME, "is shorter than 32 characters"))

@@ -10,12 +10,11 @@ use upload_session::{
     receiver_list::{self, Entry, Way},
     receivers::{Receiver, Receivers, SCANNER_NAME},
 };
-use upload_types::api_error::ApiError;
 use worker::Env;
 
 use crate::{
     bindings,
-    setting::{Complaints, is_unseen_address, missing, text, webhook_secrets},
+    setting::{Complaint, Complaints, is_unseen_address, missing, text, webhook_secrets},
     signed_post,
 };
 
@@ -78,7 +77,7 @@ pub(crate) fn read(env: &Env, wrong: &mut Complaints) -> EventReceivers {
     EventReceivers(receivers)
 }
 
-fn listed(env: &Env) -> Result<Vec<EventReceiver>, ApiError> {
+fn listed(env: &Env) -> Result<Vec<EventReceiver>, Complaint> {
     let entries = receiver_list::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, &complaint))?;
     let listed = entries.into_iter().enumerate().map(|(at, entry)| {
         let place = format!("entry {at} ({}): ", entry.name);
@@ -87,12 +86,12 @@ fn listed(env: &Env) -> Result<Vec<EventReceiver>, ApiError> {
     listed.collect()
 }
 
-fn scanner(env: &Env) -> Result<Option<EventReceiver>, ApiError> {
+fn scanner(env: &Env) -> Result<Option<EventReceiver>, Complaint> {
     let scanner = receiver_list::scanner(&text(env, SCANNER)?).map_err(|complaint| missing(SCANNER, &complaint))?;
     scanner.map(|entry| receiver(env, SCANNER, "", entry)).transpose()
 }
 
-fn receiver(env: &Env, setting: &str, place: &str, entry: Entry) -> Result<EventReceiver, ApiError> {
+fn receiver(env: &Env, setting: &str, place: &str, entry: Entry) -> Result<EventReceiver, Complaint> {
     let wrong = |what: &str| missing(setting, &format!("{place}{what}"));
     let host = entry.host().unwrap_or_default();
     let address = match &entry.way {

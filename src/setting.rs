@@ -19,6 +19,22 @@ const MAX_ACTIVE_SECRETS: usize = 2;
 /// What is wrong with an object, a list or a number where text is meant. wrangler deploys any of them as a var.
 const NO_TEXT: &str = "is not text: put it between quotes";
 
+/// What is wrong with a setting, in words for whoever mends it.
+#[derive(Debug)]
+pub(crate) struct Complaint(pub(crate) String);
+
+impl From<&ApiError> for Complaint {
+    fn from(error: &ApiError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<Complaint> for ApiError {
+    fn from(Complaint(detail): Complaint) -> Self {
+        Self::NotConfigured { detail }
+    }
+}
+
 /// What is wrong with settings: all of it is said at once, to whoever mends them.
 #[derive(Default)]
 pub(crate) struct Complaints(Vec<String>);
@@ -26,25 +42,19 @@ pub(crate) struct Complaints(Vec<String>);
 impl Complaints {
     /// What was read, where it is right.
     #[inline(never)]
-    pub(crate) fn hear<T>(&mut self, read: Result<T, ApiError>) -> Option<T> {
+    pub(crate) fn hear<T>(&mut self, read: Result<T, Complaint>) -> Option<T> {
         match read {
             Ok(value) => Some(value),
-            Err(complaint) => {
-                self.note(&complaint);
+            Err(Complaint(complaint)) => {
+                self.0.push(complaint);
                 None
             }
         }
     }
 
-    /// Compiled once, not once per kind of setting.
-    #[inline(never)]
-    fn note(&mut self, complaint: &ApiError) {
-        self.0.push(complaint.to_string());
-    }
-
     /// What was read; where it is not right, anything, since nothing is begun then.
     #[inline(never)]
-    pub(crate) fn hear_or_default<T: Default>(&mut self, read: Result<T, ApiError>) -> T {
+    pub(crate) fn hear_or_default<T: Default>(&mut self, read: Result<T, Complaint>) -> T {
         self.hear(read).unwrap_or_default()
     }
 
@@ -55,8 +65,8 @@ impl Complaints {
 }
 
 /// A setting that is missing, or is not what it must be.
-pub(crate) fn missing(name: &str, complaint: &str) -> ApiError {
-    ApiError::NotConfigured { detail: format!("{name} {complaint}.") }
+pub(crate) fn missing(name: &str, complaint: &str) -> Complaint {
+    Complaint([name, " ", complaint, "."].concat())
 }
 
 /// What stands under a name, where anything does.
@@ -79,7 +89,7 @@ fn given(env: &Env, name: &str) -> Option<Given> {
 }
 
 /// A setting as text.
-pub(crate) fn text(env: &Env, name: &str) -> Result<String, ApiError> {
+pub(crate) fn text(env: &Env, name: &str) -> Result<String, Complaint> {
     let value = match given(env, name) {
         Some(Given::Text(value)) => Some(value),
         Some(Given::Number(_) | Given::Other) => return Err(missing(name, NO_TEXT)),
@@ -90,7 +100,7 @@ pub(crate) fn text(env: &Env, name: &str) -> Result<String, ApiError> {
 }
 
 /// A setting that is a whole number. It may stand without quotes, where there is one way alone to read it.
-pub(crate) fn number<T: FromStr>(env: &Env, name: &str) -> Result<T, ApiError> {
+pub(crate) fn number<T: FromStr>(env: &Env, name: &str) -> Result<T, Complaint> {
     let text = match given(env, name) {
         // Above 2^53 - 1 it may have been another number when it was written.
         Some(Given::Number(number)) if number > Number::MAX_SAFE_INTEGER => String::new(),
@@ -102,20 +112,20 @@ pub(crate) fn number<T: FromStr>(env: &Env, name: &str) -> Result<T, ApiError> {
     text.parse().map_err(|_| missing(name, "is not a whole number that fits"))
 }
 
-pub(crate) fn byte_count(env: &Env, name: &str) -> Result<ByteCount, ApiError> {
+pub(crate) fn byte_count(env: &Env, name: &str) -> Result<ByteCount, Complaint> {
     ByteCount::new(number(env, name)?).ok_or_else(|| missing(name, "is above 2^53 - 1"))
 }
 
-pub(crate) fn milliseconds(env: &Env, name: &str) -> Result<u64, ApiError> {
+pub(crate) fn milliseconds(env: &Env, name: &str) -> Result<u64, Complaint> {
     number::<u32>(env, name).map(|seconds| u64::from(seconds) * 1000)
 }
 
-pub(crate) fn bound(env: &Env, name: &str) -> Result<Option<u64>, ApiError> {
+pub(crate) fn bound(env: &Env, name: &str) -> Result<Option<u64>, Complaint> {
     number(env, name).map(|bound: u64| (bound > 0).then_some(bound))
 }
 
 /// A secret, where it is set.
-pub(crate) fn secret(env: &Env, name: &str) -> Result<Option<String>, ApiError> {
+pub(crate) fn secret(env: &Env, name: &str) -> Result<Option<String>, Complaint> {
     match given(env, name) {
         Some(Given::Text(secret)) => Ok(Some(secret)),
         Some(Given::Number(_) | Given::Other) => Err(missing(name, NO_TEXT)),
@@ -123,7 +133,7 @@ pub(crate) fn secret(env: &Env, name: &str) -> Result<Option<String>, ApiError> 
     }
 }
 
-fn needed_secret(env: &Env, name: &str) -> Result<String, ApiError> {
+fn needed_secret(env: &Env, name: &str) -> Result<String, Complaint> {
     let hint = format!(
         "is not set. Run `wrangler secret put {name}`; locally it is in .dev.vars, which `npx quayside dev-vars` writes, or in a clone \
          `cargo xtask setup`"
@@ -132,7 +142,7 @@ fn needed_secret(env: &Env, name: &str) -> Result<String, ApiError> {
 }
 
 /// A secret that may be two, with a space or a comma between them while one takes the other's place.
-pub(crate) fn active_secrets(env: &Env, name: &str) -> Result<Vec<String>, ApiError> {
+pub(crate) fn active_secrets(env: &Env, name: &str) -> Result<Vec<String>, Complaint> {
     let text = needed_secret(env, name)?;
     let secrets: Vec<_> = text.split([',', ' ', '\n']).filter(|one| !one.is_empty()).map(str::to_owned).collect();
     match secrets.len() {
@@ -143,7 +153,7 @@ pub(crate) fn active_secrets(env: &Env, name: &str) -> Result<Vec<String>, ApiEr
 }
 
 /// Standard Webhooks, "Secrets": `whsec_` and 24 to 64 bytes in base64.
-pub(crate) fn webhook_secrets(env: &Env, name: &str) -> Result<Vec<Secret>, ApiError> {
+pub(crate) fn webhook_secrets(env: &Env, name: &str) -> Result<Vec<Secret>, Complaint> {
     let key = |text: &String| STANDARD.decode(text.strip_prefix("whsec_")?).ok().and_then(Secret::of_webhooks);
     let secrets = active_secrets(env, name)?.iter().map(key).collect::<Option<_>>();
     secrets.ok_or_else(|| missing(name, "is not `whsec_` and 24 to 64 bytes in base64"))

@@ -5,10 +5,9 @@ use upload_access::{
     cors::AllowedOrigins,
     token::{ClaimName, Issuer, Issuers, KeySet, Rules, UploadPolicy, further, is_safe_url},
 };
-use upload_types::api_error::ApiError;
 use worker::Env;
 
-use crate::setting::{Complaints, missing, secret, text};
+use crate::setting::{Complaint, Complaints, missing, secret, text};
 
 /// Which tokens are good, and where a request has one.
 #[derive(Clone)]
@@ -69,13 +68,13 @@ fn own(env: &Env, wrong: &mut Complaints) -> Option<Issuer> {
     })
 }
 
-fn further_issuers(env: &Env) -> Result<Vec<Issuer>, ApiError> {
+fn further_issuers(env: &Env) -> Result<Vec<Issuer>, Complaint> {
     const NAME: &str = "TOKEN_ISSUERS";
     further(&text(env, NAME)?).map_err(|complaint| missing(NAME, &complaint))
 }
 
 /// Tokens are never taken from what a browser sends to every site by itself.
-fn header(env: &Env) -> Result<Option<String>, ApiError> {
+fn header(env: &Env) -> Result<Option<String>, Complaint> {
     const NAME: &str = "TOKEN_HEADER";
     let name = text(env, NAME)?.to_ascii_lowercase();
     let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
@@ -85,23 +84,23 @@ fn header(env: &Env) -> Result<Option<String>, ApiError> {
     Ok(Some(name).filter(|name| !name.is_empty()))
 }
 
-fn audience(env: &Env) -> Result<String, ApiError> {
+fn audience(env: &Env) -> Result<String, Complaint> {
     const NAME: &str = "TOKEN_AUDIENCE";
     Some(text(env, NAME)?).filter(|audience| !audience.is_empty()).ok_or_else(|| missing(NAME, "is empty"))
 }
 
-fn secrets(env: &Env) -> Result<KeySet, ApiError> {
+fn secrets(env: &Env) -> Result<KeySet, Complaint> {
     const NAME: &str = "TOKEN_SECRETS";
     let secrets = secret(env, NAME)?.unwrap_or_default();
     KeySet::of_secrets(&secrets).map_err(|complaint| missing(NAME, complaint))
 }
 
-fn public_keys(env: &Env) -> Result<KeySet, ApiError> {
+fn public_keys(env: &Env) -> Result<KeySet, Complaint> {
     const NAME: &str = "TOKEN_PUBLIC_KEYS";
     parsed(env, NAME, KeySet::of_jwks_setting)
 }
 
-fn jwks_url(env: &Env) -> Result<Option<String>, ApiError> {
+fn jwks_url(env: &Env) -> Result<Option<String>, Complaint> {
     const NAME: &str = "TOKEN_JWKS_URL";
     let url = text(env, NAME)?;
     if !url.is_empty() && !is_safe_url(&url) {
@@ -110,32 +109,32 @@ fn jwks_url(env: &Env) -> Result<Option<String>, ApiError> {
     Ok(Some(url).filter(|url| !url.is_empty()))
 }
 
-fn claim(env: &Env, name: &str) -> Result<ClaimName, ApiError> {
+fn claim(env: &Env, name: &str) -> Result<ClaimName, Complaint> {
     ClaimName::parse(&text(env, name)?).map_err(|complaint| missing(name, complaint))
 }
 
-fn owner(env: &Env) -> Result<Vec<ClaimName>, ApiError> {
+fn owner(env: &Env) -> Result<Vec<ClaimName>, Complaint> {
     const NAME: &str = "OWNER_CLAIM";
     ClaimName::list(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
-fn tenant(env: &Env) -> Result<Option<ClaimName>, ApiError> {
+fn tenant(env: &Env) -> Result<Option<ClaimName>, Complaint> {
     const NAME: &str = "TENANT_CLAIM";
     if text(env, NAME)?.is_empty() { Ok(None) } else { claim(env, NAME).map(Some) }
 }
 
-fn default_policy(env: &Env) -> Result<UploadPolicy, ApiError> {
+fn default_policy(env: &Env) -> Result<UploadPolicy, Complaint> {
     const NAME: &str = "DEFAULT_POLICY";
     parsed(env, NAME, UploadPolicy::parse)
 }
 
-fn rules(env: &Env) -> Result<Rules, ApiError> {
+fn rules(env: &Env) -> Result<Rules, Complaint> {
     const NAME: &str = "TOKEN_RULES";
     parsed(env, NAME, Rules::parse)
 }
 
 /// A setting that is read by `parse`, or the default where it is empty.
-fn parsed<T: Default>(env: &Env, name: &str, parse: fn(&str) -> Result<T, &'static str>) -> Result<T, ApiError> {
+fn parsed<T: Default>(env: &Env, name: &str, parse: fn(&str) -> Result<T, &'static str>) -> Result<T, Complaint> {
     let setting = text(env, name)?;
     if setting.is_empty() { Ok(T::default()) } else { parse(&setting).map_err(|complaint| missing(name, complaint)) }
 }

@@ -47,7 +47,7 @@ pub(crate) async fn count_one(by: &str, context: RequestContext<'_>) -> Result<(
     for (binding, key) in [(BY_OWNER, Some(by)), (BY_ADDRESS, address.as_deref())] {
         let Some(key) = key else { continue };
         let Ok(limiter) = env.rate_limiter(binding) else {
-            return Err(missing(binding, "is missing from [[ratelimits]] in wrangler.toml").into());
+            return Err(ApiError::from(missing(binding, "is missing from [[ratelimits]] in wrangler.toml")).into());
         };
         if !may_go_on(&limiter.into(), key).await? {
             return Err(ApiError::RateLimited { retry_after_seconds: PERIOD_SECONDS }.into());

@@ -70,10 +70,10 @@ async fn ready(env: &Env) -> Result<Response> {
 fn settings(env: &Env) -> Result<(), ApiError> {
     let mut wrong = Complaints::default();
     let settings = Settings::of(env);
-    if let Some(config) = wrong.hear(settings.config().map_err(Clone::clone)) {
+    if let Some(config) = wrong.hear(settings.config().map_err(Into::into)) {
         wrong.hear(config.is_safe());
     }
-    wrong.hear(S3Bucket::is_whole_or_unset(env));
+    wrong.hear(S3Bucket::is_whole_or_unset(env).map_err(|error| (&error).into()));
     wrong.all()
 }
 

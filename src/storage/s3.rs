@@ -11,7 +11,7 @@ use upload_types::{
 };
 use worker::{Env, Fetch, Method, Request, Response};
 
-use crate::setting::{self, Complaints};
+use crate::setting::{self, Complaint, Complaints};
 
 const ENDPOINT: &str = "R2_S3_ENDPOINT";
 const KEY_ID: &str = "R2_ACCESS_KEY_ID";
@@ -45,7 +45,7 @@ impl S3Bucket {
                 url_ttl_seconds: url_ttl_seconds?,
             })
         };
-        bucket().ok_or_else(|| setting::missing(ENDPOINT, "cannot be read"))
+        bucket().ok_or_else(|| setting::missing(ENDPOINT, "cannot be read").into())
     }
 
     /// Nobody needs it; but who has set a part of it wants it, and is told what is missing.
@@ -82,9 +82,9 @@ impl S3Bucket {
         let request = S3Request { method: "DELETE", key: &key, query, content_length: None };
         let answer = self.send(Method::Delete, request, now).await;
         let mut answer =
-            answer.map_err(|error| setting::missing("R2_S3_ENDPOINT", &format!("does not answer: {error}")))?;
+            answer.map_err(|error| ApiError::from(setting::missing(ENDPOINT, &format!("does not answer: {error}"))))?;
         let status = answer.status_code();
-        Ok(complaint(status, &answer.text().await?).map_or(Ok(()), Err)?)
+        Ok(complaint(status, &answer.text().await?).map_or(Ok(()), |wrong| Err(ApiError::from(wrong)))?)
     }
 
     async fn send(&self, method: Method, request: S3Request<'_>, now: UnixMs) -> Result<Response> {
@@ -99,7 +99,7 @@ impl S3Bucket {
 }
 
 /// What R2's answer to [`S3Bucket::prove`] says of the settings.
-fn complaint(status: u16, body: &str) -> Option<ApiError> {
+fn complaint(status: u16, body: &str) -> Option<Complaint> {
     let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map_or("", |(code, _)| code);
     match (status, code) {
         (204, _) | (404, "NoSuchUpload") => None,
@@ -112,13 +112,13 @@ fn complaint(status: u16, body: &str) -> Option<ApiError> {
 }
 
 /// The keys are wrong, or may not do this.
-pub(crate) fn refused_keys(code: &str) -> ApiError {
+pub(crate) fn refused_keys(code: &str) -> Complaint {
     let complaint =
         format!("and R2_SECRET_ACCESS_KEY are refused by R2 ({code}): set the keys of an API token that may write");
     setting::missing("R2_ACCESS_KEY_ID", &complaint)
 }
 
-fn endpoint(env: &Env) -> Result<Endpoint, ApiError> {
+fn endpoint(env: &Env) -> Result<Endpoint, Complaint> {
     let endpoint = setting::text(env, ENDPOINT)?;
     if endpoint.is_empty() {
         return Err(setting::missing(ENDPOINT, "is empty, so there is no direct door"));
@@ -127,7 +127,7 @@ fn endpoint(env: &Env) -> Result<Endpoint, ApiError> {
         .ok_or_else(|| setting::missing(ENDPOINT, "is not an http or https URL, or R2_S3_BUCKET no name"))
 }
 
-fn secret(env: &Env, name: &str) -> Result<String, ApiError> {
+fn secret(env: &Env, name: &str) -> Result<String, Complaint> {
     let found = setting::secret(env, name)?.filter(|secret| !secret.is_empty());
     found.ok_or_else(|| setting::missing(name, &format!("is not set. Run `wrangler secret put {name}`")))
 }

@@ -33,8 +33,14 @@ pub(crate) async fn of(
         match status {
             200 => {}
             501 => return Ok(Listing::Unsupported),
-            401 | 403 => return Err(refused_keys("ListParts").into()),
-            404 => return Err(setting::missing("R2_S3_BUCKET", "is not the bucket of the binding BUCKET").into()),
+            401 | 403 => return Err(ApiError::from(refused_keys("ListParts")).into()),
+            404 => {
+                return Err(ApiError::from(setting::missing(
+                    "R2_S3_BUCKET",
+                    "is not the bucket of the binding BUCKET",
+                ))
+                .into());
+            }
             _ => return Err(ApiError::StorageUnavailable { uploaded_bytes: signed.uploaded_bytes }.into()),
         }
         let page = read_page(&body).ok_or_else(|| Error::from("R2's list of parts cannot be read"))?;
