@@ -41,7 +41,6 @@ pub(crate) struct Complaints(Vec<String>);
 
 impl Complaints {
     /// What was read, where it is right.
-    #[inline(never)]
     pub(crate) fn hear<T>(&mut self, read: Result<T, Complaint>) -> Option<T> {
         match read {
             Ok(value) => Some(value),
@@ -53,7 +52,6 @@ impl Complaints {
     }
 
     /// What was read; where it is not right, anything, since nothing is begun then.
-    #[inline(never)]
     pub(crate) fn hear_or_default<T: Default>(&mut self, read: Result<T, Complaint>) -> T {
         self.hear(read).unwrap_or_default()
     }

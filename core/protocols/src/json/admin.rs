@@ -209,7 +209,8 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &AdminOutcome) -> Reply {
 }
 
 fn page(name: &str, entries: Value, next: Option<String>) -> Reply {
-    let mut body = Map::from_iter([(name.to_owned(), entries)]);
+    let mut body = Map::new();
+    body.insert(name.to_owned(), entries);
     if let Some(next) = next {
         body.insert("next".to_owned(), next.into());
     }
