@@ -235,7 +235,7 @@ test("public files on the host of the API are refused by both", async () => {
 });
 
 test("public files without an address of the API are refused by both", async () => {
-  const vars = { PUBLIC_URL: "", PUBLIC_FILES_URL: "https://files.mine.net" };
+  const vars = { PUBLIC_URL: "", ORIGIN_WEBHOOK_URL: "", PUBLIC_FILES_URL: "https://files.mine.net" };
   const complaint = "PUBLIC_FILES_URL is set, and PUBLIC_URL is not";
   assert.deepEqual(valueComplaints(vars), [complaint]);
   assert.equal(await saidByWorker(vars, freshSecrets()), `${complaint}.`);
