@@ -15,7 +15,7 @@ pub(crate) fn public_url(env: &Env) -> Result<Option<String>, Complaint> {
     address::public_url(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
-/// Where public files are: on a host that has nothing else, so not that of `PUBLIC_URL`.
+/// Where public files are: on a host that has nothing else, so not that of `PUBLIC_URL`, which must be known for that.
 pub(crate) fn public_files(env: &Env, public_url: Option<&str>) -> Result<Option<String>, Complaint> {
     const NAME: &str = "PUBLIC_FILES_URL";
     let complaint = |_| missing(NAME, "is not a scheme and a host like https://files.example.com");
@@ -23,13 +23,13 @@ pub(crate) fn public_files(env: &Env, public_url: Option<&str>) -> Result<Option
     let Some(host) = url.as_deref().map(|url| host_name(url).ok_or("")).transpose().map_err(complaint)? else {
         return Ok(None);
     };
-    if public_url.and_then(host_name) == Some(host) {
-        return Err(missing(
-            NAME,
-            "has the host of PUBLIC_URL: files of strangers are handed out on a host of their own",
-        ));
+    match public_url.and_then(host_name) {
+        None => Err(missing(NAME, "is set, and PUBLIC_URL is not")),
+        Some(own) if own == host => {
+            Err(missing(NAME, "has the host of PUBLIC_URL: files of strangers are handed out on a host of their own"))
+        }
+        Some(_) => Ok(url),
     }
-    Ok(url)
 }
 
 /// The name of the host in an address. One that ends with a dot is the same.

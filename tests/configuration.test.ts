@@ -70,6 +70,11 @@ const incomplete: [string, StackOptions, string][] = [
     "PUBLIC_FILES_URL has the host of PUBLIC_URL",
   ],
   [
+    "public files, and no address of the API",
+    { vars: { PUBLIC_URL: "", PUBLIC_FILES_URL: "https://files.example.com" } },
+    "PUBLIC_FILES_URL is set, and PUBLIC_URL is not",
+  ],
+  [
     "public files for longer than ever",
     { vars: { PUBLIC_FILES_MAX_AGE_SECONDS: "31536001" } },
     "PUBLIC_FILES_MAX_AGE_SECONDS is above",

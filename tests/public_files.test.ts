@@ -9,6 +9,7 @@ import { Admin } from "./support/admin.ts";
 import type { Created, InitFields, Status } from "./support/api.ts";
 import { fileBytes, sha256 } from "./support/bytes.ts";
 import type { Headers } from "./support/http.ts";
+import { loseObject } from "./support/r2_state.ts";
 import { assertRefused } from "./support/refusals.ts";
 import { ScriptedOrigin } from "./support/scripted_origin.ts";
 import { Stack } from "./support/stack.ts";
@@ -102,7 +103,9 @@ test("a name is the last segment of the file's own, and no other will do", async
   const id = await upload({ fileName: "holidays/ä b%.png" });
   assert.equal((await status(id)).publicUrl, `${FILES}/${id}/%C3%A4%20b%25.png`);
   for (const path of ["%C3%A4%20b%25.png", "%c3%a4%20b%25%2e%70ng"]) {
-    assert.equal((await visit(`/${id}/${path}`)).status, 200, path);
+    const reply = await visit(`/${id}/${path}`);
+    assert.equal(reply.status, 200, path);
+    assert.equal(reply.header("Content-Disposition"), "inline; filename*=UTF-8''%C3%A4%20b%25.png");
   }
   for (const path of [
     "",
@@ -120,16 +123,20 @@ test("a name is the last segment of the file's own, and no other will do", async
   assert.equal((await visit(`/${other}/%C3%A4%20b%25.png`)).status, 404);
 });
 
-test("what could run is saved, and runs nowhere", async () => {
+test("what could run is saved, and runs nowhere, not in other pages either: it has no type to be a script or a style sheet by", async () => {
   for (const [contentType, fileName] of [
     ["text/html", "index.html"],
     ["image/svg+xml", "a.svg"],
     ["application/pdf", "a.pdf"],
+    ["text/javascript", "a.js"],
+    ["application/javascript", "b.js"],
+    ["text/css; charset=utf-8", "a.css"],
     [undefined, "a"],
   ] as const) {
     const id = await upload({ fileName, contentType });
     const reply = await visit(`/${id}/${fileName}`);
     assert.match(String(reply.header("Content-Disposition")), /^attachment;/, fileName);
+    assert.equal(reply.header("Content-Type"), "application/octet-stream", fileName);
     assert.equal(reply.header("Content-Security-Policy"), "sandbox; default-src 'none'");
     assert.equal(reply.header("X-Content-Type-Options"), "nosniff");
   }
@@ -195,6 +202,17 @@ test("nobody but the application says it", async () => {
   }
 });
 
+test("what has begun under a token that says it goes on under no other", async () => {
+  const fields = { fileName: "photo.png", fileSize: file.length };
+  const ids: string[] = [];
+  for (const headers of [publishing, plain, of({ hold: true }), publishing]) {
+    const created = await client.init(fields, { ...headers, "Idempotency-Key": "the same to all" });
+    ids.push(created.json<Created>().uploadId);
+  }
+  assert.equal(new Set(ids).size, 3);
+  assert.equal(ids[0], ids[3]);
+});
+
 test("what comes by a link is not, nor is a piece; what is put together is what its own token says", async () => {
   const made = await client.request("POST", "/upload/links", { headers: publishing, body: "{}" });
   const link = made.json<{ url: string }>().url;
@@ -257,6 +275,13 @@ test("it is sent, also where its bytes are there", async () => {
   });
   const id = await upload({ fileName: "public.png", sha256: digest }, publishing, bytes);
   assert.ok((await visit(`/${id}/public.png`)).body.equals(bytes));
+});
+
+test("what the bucket has lost is not there, as everything that is not", async () => {
+  const id = await upload({ fileName: "photo.png" });
+  loseObject(stack.persistDir, id);
+  assertRefused(await visit(`/${id}/photo.png`), 404, "upload-not-found");
+  assertRefused(await client.request("GET", `/upload/${id}/content`, { headers: plain }), 410, "upload-gone");
 });
 
 test("where the service is closed it is, too", async () => {

@@ -17,6 +17,9 @@ const ROUTES = new Set(["upload", "uploads", "files", "s3", "usage", "healthz", 
 /** `quayside-events`, `quayside-tasks`, `quayside-dead-letters`; also of an application, or with an environment: `shop-quayside-staging-events`. */
 const QUEUE = /^(.+-)?quayside(-.+)?-(events|tasks|dead-letters)$/;
 
+/** Scheme and host, and no path. */
+const HOST = /^https?:\/\/[A-Za-z0-9\-._:[\]]+\/*$/;
+
 /** What a message of ours is about: each carries one of these and nothing else, and in it an upload's id. */
 const MESSAGES = ["deliver-event", "concatenate", "repair", "store-last-part", "verify"];
 const UPLOAD_ID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
@@ -146,11 +149,15 @@ function isOurs({ body }) {
   return more.length === 0 && MESSAGES.includes(kind) && UPLOAD_ID.test(body[kind]?.uploadId);
 }
 
-/** Whether it is an address of the host that has public files and nothing else. */
+/** Whether it is an address of the host that has public files and nothing else. As the Worker reads it: without `PUBLIC_URL` there is none. */
 function isOfPublicFiles(url) {
-  const nameOf = (address) => (URL.canParse(address) ? new URL(address).hostname.replace(/\.+$/, "") : undefined);
-  const host = nameOf(trimmed(settings.PUBLIC_FILES_URL));
-  return host !== undefined && host === nameOf(url) && host !== nameOf(trimmed(settings.PUBLIC_URL));
+  const nameOf = (address) => new URL(address).hostname.replace(/\.+$/, "");
+  const hosts = [settings.PUBLIC_FILES_URL, settings.PUBLIC_URL].map(trimmed);
+  if (!hosts.every((address) => HOST.test(address) && URL.canParse(address))) {
+    return false;
+  }
+  const [files, own] = hosts.map(nameOf);
+  return files === nameOf(url) && files !== own;
 }
 
 /** Whether it is the address of a page about an error. Below `/problems/` an application may have its own: what it deals with. */

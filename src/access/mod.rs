@@ -83,10 +83,20 @@ pub(crate) struct ByLink {
 }
 
 impl Principal {
-    /// What the ledger knows a creation by: whoever came by a link has names of their own, which are no other link's and not the owner's.
+    /// What the ledger knows a creation by: whoever came by a link has names of their own, which are no other link's and not the owner's;
+    /// and what is held, or everybody's, by word of the token is nothing that another token goes on with. No header has these signs.
     pub(crate) fn named(&self, given: &Idempotency) -> Idempotency {
-        let Some(link) = &self.link else { return given.clone() };
-        Idempotency { key: format!("{}@{}", given.key, link.usage.id), request: given.request }
+        let mut name = given.clone();
+        if let Some(link) = &self.link {
+            name.key = format!("{}@{}", given.key, link.usage.id);
+        }
+        if self.permit.hold {
+            name.key.push('‡');
+        }
+        if self.permit.public == Some(true) {
+            name.key.push('§');
+        }
+        name
     }
 }
 

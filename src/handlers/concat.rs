@@ -80,12 +80,14 @@ fn total(
 
 /// The upload that was created for this request before, unless that has ended without an object.
 async fn earlier(create: Create, context: RequestContext<'_>) -> Result<Option<Outcome>> {
-    let Ok(creator) = context.access.creator(&create.purpose) else { return Ok(None) };
+    // By a link, the creation itself finds it: it hands out no token.
+    let creator = context.access.creator(&create.purpose).ok().filter(|creator| creator.link.is_none());
+    let Some(creator) = creator else { return Ok(None) };
     let ledgers = ObjectClient::to_ledgers(context.env)?;
     let objects = context.uploads()?;
     let mut asked = create.idempotency;
     while let Some(idempotency) = asked {
-        let lookup = LookupIdempotencyKey(idempotency.clone());
+        let lookup = LookupIdempotencyKey(creator.named(&idempotency));
         let Some(id) = call(&ledgers, &creator.owner, &lookup).await? else { break };
         match call(&objects, id, &Status).await {
             Ok(snapshot) if snapshot.phase != Phase::Failed => {

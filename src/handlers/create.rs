@@ -100,7 +100,9 @@ async fn create_and_begin(
     let watch = Stopwatch::start();
     // Crash here, or a refusal before: nobody has heard of the upload but the application, and nothing of it is anywhere.
     let created_at = UnixMs(now_ms());
-    let idempotency = create.idempotency.as_ref().map(|given| creator.named(given));
+    // By the token's word alone: a later chunk of a form is looked up before the application is asked anything.
+    let named = context.access.creator(&create.purpose)?;
+    let idempotency = create.idempotency.as_ref().map(|given| named.named(given));
     let policy = policy(&create, config.policy, &creator, created_at);
     let releases = creator.link.as_ref().filter(|_| idempotency.is_none()).map(|link| link.facts.id);
     let template = key_template(&create, creator.permit.key.as_ref(), config);

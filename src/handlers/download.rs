@@ -14,7 +14,7 @@ use upload_types::{
     api_error::ApiError,
     byte_range::Wanted,
     http_date,
-    link::{Disposition, Download, Presentation},
+    link::{Disposition, Download, Presentation, inline_type},
     operation::Content,
     preconditions::{Conditions, Current, Selected},
     public_file::{self, PublicFile},
@@ -53,12 +53,21 @@ pub(crate) async fn serve_everybody(wanted: &PublicFile, context: RequestContext
         found => Some(found?),
     };
     let is_it = |now: &Snapshot| now.public_url.is_some() && public_file::name(&now.file.name) == wanted.name;
-    let found = found.filter(|found| is_it(&found.snapshot)).ok_or(ApiError::UploadNotFound)?;
-    let presentation = Presentation { disposition: Disposition::Inline, ..Presentation::default() };
+    let mut found = found.filter(|found| is_it(&found.snapshot)).ok_or(ApiError::UploadNotFound)?;
+    // Another page could have what has a type of its own run as its script or its style sheet, attachment or not. `nosniff` keeps it from bytes.
+    let stated_type = &mut found.snapshot.file.content_type;
+    if stated_type.as_deref().and_then(inline_type).is_none() {
+        *stated_type = None;
+    }
+    let file_name = Some(wanted.name.clone());
+    let presentation = Presentation { disposition: Disposition::Inline, file_name, ..Presentation::default() };
     // The bytes at this address are never others. Nobody on the way may compress them all the same: the ETag is of these.
     let max_age = context.config.public_max_age_seconds.to_string();
     let kept = ["public, max-age=", &max_age, ", immutable, no-transform"].concat();
-    hand_out(found, wanted.head_only, &wanted.conditions, &presentation, &kept, context).await
+    match hand_out(found, wanted.head_only, &wanted.conditions, &presentation, &kept, context).await {
+        Err(Error::Refused(ApiError::UploadGone { .. })) => Err(ApiError::UploadNotFound.into()),
+        served => served,
+    }
 }
 
 async fn find_and_serve(

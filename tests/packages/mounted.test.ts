@@ -90,14 +90,18 @@ test("everything on the host of public files, which is another than its own", (t
     delete settings.PUBLIC_FILES_URL;
     delete settings.PUBLIC_URL;
   });
-  settings.PUBLIC_FILES_URL = "https://files.mine.net/";
   const at = (url: string) => createQuayside({ basePath: "/up" }).handles(new Request(url));
+  settings.PUBLIC_FILES_URL = "https://files.mine.net/";
+  assert.ok(!at("https://files.mine.net/a/b"), "there is none without an own one");
+  settings.PUBLIC_URL = "https://mine.net/";
   assert.deepEqual(["https://files.mine.net/", "http://files.mine.net.:81/a/b", "https://mine.net/a/b"].map(at), [
     true,
     true,
     false,
   ]);
-  settings.PUBLIC_URL = "https://files.mine.net";
+  settings.PUBLIC_FILES_URL = "https://files.mine.net/below";
+  assert.ok(!at("https://files.mine.net/a/b"), "one with a path is none");
+  settings.PUBLIC_FILES_URL = settings.PUBLIC_URL = "https://files.mine.net";
   assert.ok(!at("https://files.mine.net/a/b"), "one that is the same is none");
 });
 

@@ -234,6 +234,13 @@ test("public files on the host of the API are refused by both", async () => {
   assert.equal(await saidByWorker(vars, freshSecrets()), `${complaint}.`);
 });
 
+test("public files without an address of the API are refused by both", async () => {
+  const vars = { PUBLIC_URL: "", ORIGIN_WEBHOOK_URL: "", PUBLIC_FILES_URL: "https://files.mine.net" };
+  const complaint = "PUBLIC_FILES_URL is set, and PUBLIC_URL is not";
+  assert.deepEqual(valueComplaints(vars), [complaint]);
+  assert.equal(await saidByWorker(vars, freshSecrets()), `${complaint}.`);
+});
+
 for (const [index, vars] of WRONG.entries()) {
   test(`what is wrong is refused by both, in the same words (${index + 1})`, async () => {
     const secrets = SECRETS[index] ?? freshSecrets();

@@ -64,6 +64,17 @@ export function bucketStateOf(persistDir: string, uploadId: string): BucketState
   return { objects: objects.filter(own), unfinished: unfinished.filter(own), parts: parts.filter(own) };
 }
 
+/** Takes an upload's object away behind the Worker's back, as whoever may write to the bucket can. */
+export function loseObject(persistDir: string, uploadId: string): void {
+  const dir = join(persistDir, "v3/r2/miniflare-R2BucketObject");
+  const files = readdirSync(dir).filter((name) => name.endsWith(".sqlite") && name !== "metadata.sqlite");
+  for (const file of files) {
+    const database = new DatabaseSync(join(dir, file), { timeout: 5_000 });
+    database.prepare("DELETE FROM _mf_objects WHERE instr(key, ?) > 0").run(uploadId);
+    database.close();
+  }
+}
+
 export const NOTHING_LEFT: BucketState = { objects: [], unfinished: [], parts: [] };
 
 const GIVE_UP_MS = 60_000;

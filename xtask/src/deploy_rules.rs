@@ -180,6 +180,22 @@ fn platform_is_set(settings: &Settings) -> Vec<String> {
         either("compatibility_date").as_str().is_some_and(|date| date >= "2026-10-01"),
         "compatibility_date is before 2026-10-01: objects that wait for R2 could be evicted",
     );
+    let files_url = settings.var("PUBLIC_FILES_URL");
+    if !files_url.is_empty() {
+        let files_name = host_name(&files_url);
+        demand(
+            files_name != host_name(&public_url),
+            "PUBLIC_FILES_URL has the host of PUBLIC_URL: files of strangers are handed out on a host of their own",
+        );
+        let leads_there =
+            |pattern: &str| files_name.as_deref() == Some(pattern.trim_end_matches('.').to_ascii_lowercase().as_str());
+        demand(
+            routes
+                .iter()
+                .any(|route| route["custom_domain"] == true && route["pattern"].as_str().is_some_and(leads_there)),
+            "no route has custom_domain and the host of PUBLIC_FILES_URL",
+        );
+    }
     if either("workers_dev") == true {
         demand(
             routes.is_empty() && host.is_some_and(|host| host.ends_with(WORKERS_DEV)),
@@ -189,18 +205,6 @@ fn platform_is_set(settings: &Settings) -> Vec<String> {
         return complaints;
     }
     demand(either("workers_dev") == false, "workers_dev is neither true nor false");
-    let files_url = settings.var("PUBLIC_FILES_URL");
-    if !files_url.is_empty() {
-        let files_host = self::host(&files_url);
-        demand(
-            files_host != host,
-            "PUBLIC_FILES_URL has the host of PUBLIC_URL: files of strangers are handed out on a host of their own",
-        );
-        demand(
-            routes.iter().any(|route| route["custom_domain"] == true && route["pattern"].as_str() == files_host),
-            "no route has custom_domain and the host of PUBLIC_FILES_URL",
-        );
-    }
     let base_path = settings.var("BASE_PATH");
     let base_path = base_path.trim_matches('/');
     if base_path.is_empty() {
@@ -317,6 +321,13 @@ fn host(url: &str) -> Option<&str> {
         .map(|rest| rest.trim_end_matches('/'))
         .filter(|host| !host.is_empty())
         .map(|host| host.split('/').next().unwrap_or(host))
+}
+
+/// The name of the host of an https URL, as the Worker compares it: in small letters, without a port and a final dot.
+fn host_name(url: &str) -> Option<String> {
+    let host = host(url)?;
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    Some(name.map_or(host, |(name, _)| name).trim_end_matches('.').to_ascii_lowercase())
 }
 
 #[cfg(test)]

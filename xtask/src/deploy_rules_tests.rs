@@ -40,7 +40,7 @@ type Case = (&'static str, fn(&mut Value), &'static str);
 
 #[test]
 fn each_mistake_is_said() {
-    let cases: [Case; 31] = [
+    let cases: [Case; 33] = [
         ("an address missing", |all| drop(vars(all).remove("PUBLIC_URL")), "PUBLIC_URL is not a public https address"),
         ("no audience", |all| set(all, "TOKEN_AUDIENCE", ""), "TOKEN_AUDIENCE is empty"),
         ("workers.dev beside a route", |all| here(all)["workers_dev"] = true.into(), "past the zone's rules"),
@@ -108,6 +108,21 @@ fn each_mistake_is_said() {
         (
             "public files beside the API",
             |all| set(all, "PUBLIC_FILES_URL", "https://upload.example.com/"),
+            "PUBLIC_FILES_URL has the host of PUBLIC_URL",
+        ),
+        (
+            "public files beside the API, in other letters",
+            |all| set(all, "PUBLIC_FILES_URL", "https://Upload.Example.com.:8443/"),
+            "PUBLIC_FILES_URL has the host of PUBLIC_URL",
+        ),
+        (
+            "public files beside the API on workers.dev",
+            |all| {
+                here(all)["workers_dev"] = true.into();
+                here(all)["routes"] = json!([]);
+                set(all, "PUBLIC_URL", "https://quayside.example.workers.dev");
+                set(all, "PUBLIC_FILES_URL", "https://quayside.example.workers.dev");
+            },
             "PUBLIC_FILES_URL has the host of PUBLIC_URL",
         ),
         (

@@ -94,7 +94,8 @@ impl UploadSession {
     }
 
     /// Tells the owner's ledger how the upload stands; or, where it is about to be forgotten, that it is listed no more: its object in R2
-    /// stays, and with it what the ledger remembers of its bytes. What is held, or was, the register hears of, too.
+    /// stays, and with it what the ledger remembers of its bytes. What is held, or was, the register hears of, too: of what is over, before
+    /// it is forgotten.
     async fn close_in_ledger(&self, is_forgotten: bool) -> Result<()> {
         let Some(session) = self.session.borrow().clone() else { return Ok(()) };
         let mut close = CloseUpload::entry(session.spec().entry(), None).listed(Listing::Gone);
@@ -105,6 +106,9 @@ impl UploadSession {
         }
         let ledgers = ObjectClient::to_ledgers(self.env())?;
         call(&ledgers, &session.spec().owner, &close).await?;
+        if is_forgotten {
+            return Ok(());
+        }
         // Crash here, or the register does not answer: both are told once more.
         let said = match session.registered_hold() {
             Some(RegisteredHold::Held(held)) => Held::Note(held),

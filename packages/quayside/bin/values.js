@@ -100,7 +100,9 @@ export function valueComplaints(vars) {
     said.push(["R2_S3_ENDPOINT", s3(trimmed(endpoint), trimmed(bucket))]);
   }
   const { PUBLIC_FILES_URL: files = "", PUBLIC_URL: own = "" } = vars;
-  if (hostOf(files) !== undefined && hostOf(files) === hostOf(own)) {
+  if (hostOf(files) !== undefined && hostOf(own) === undefined) {
+    said.push(["PUBLIC_FILES_URL", "is set, and PUBLIC_URL is not"]);
+  } else if (hostOf(files) !== undefined && hostOf(files) === hostOf(own)) {
     said.push([
       "PUBLIC_FILES_URL",
       "has the host of PUBLIC_URL: files of strangers are handed out on a host of their own",
