@@ -18,8 +18,7 @@ use super::{
     allow::allow,
     fields::{self, take},
     judge, list,
-    render::listed,
-    shown::{batch, json_reply, log, status},
+    shown::{batch, json_reply, listed, log, status},
 };
 use crate::{Asked, Head, Parsed, body_type};
 use upload_types::{

@@ -1,9 +1,9 @@
 //! Answers of the JSON protocol. Their shapes are what clients are written against.
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::shown::{batch, json_reply, log, status};
+use super::shown::{batch, json_reply, listed, log, status};
 use crate::{
     Asked, Head, by_link,
     problem::{Names, Problem},
@@ -114,21 +114,4 @@ pub(crate) fn names(head: &Head) -> Names {
 /// How an upload stands, as it is pushed to whoever watches it: the same text that asking for the status gives.
 pub fn event(snapshot: &Snapshot) -> String {
     status(snapshot).to_string()
-}
-
-/// An upload in the list. `fileSize` is null until it is known.
-pub(super) fn listed(asked: &Asked<'_>, upload: &Snapshot) -> Value {
-    json!({
-        "uploadId": upload.id,
-        "uploadUrl": asked.upload_url(upload.id),
-        "state": upload.phase,
-        "held": upload.held,
-        "fileName": upload.file.name,
-        "contentType": upload.file.content_type,
-        "fileSize": upload.plan.declared_bytes(),
-        "uploadedBytes": upload.uploaded_bytes,
-        "metadata": upload.file.metadata,
-        "createdAt": upload.created_at.rfc3339(),
-        "expiresAt": upload.expires_at.rfc3339(),
-    })
 }

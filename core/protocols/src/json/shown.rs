@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::problem_page::FAULT;
+use crate::{Asked, problem_page::FAULT};
 use upload_types::{
     batch::BatchError,
     history::{Entry, History},
@@ -50,6 +50,23 @@ pub(super) fn status(snapshot: &Snapshot) -> Value {
         status["receivers"] = snapshot.receivers.iter().map(receiver).collect();
     }
     status
+}
+
+/// An upload in the list. `fileSize` is null until it is known.
+pub(super) fn listed(asked: &Asked<'_>, upload: &Snapshot) -> Value {
+    json!({
+        "uploadId": upload.id,
+        "uploadUrl": asked.upload_url(upload.id),
+        "state": upload.phase,
+        "held": upload.held,
+        "fileName": upload.file.name,
+        "contentType": upload.file.content_type,
+        "fileSize": upload.plan.declared_bytes(),
+        "uploadedBytes": upload.uploaded_bytes,
+        "metadata": upload.file.metadata,
+        "createdAt": upload.created_at.rfc3339(),
+        "expiresAt": upload.expires_at.rfc3339(),
+    })
 }
 
 fn receiver(told: &ReceiverStatus) -> Value {
