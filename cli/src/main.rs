@@ -86,7 +86,7 @@ async fn run(cli: Cli) -> Result<u8> {
     tokio::select! {
         code = &mut work => code,
         () = interrupts.next() => {
-            tell(format_args!("\nquay: stopped. What was sent so far is no whole file, and is dropped by the server after a while."));
+            tell(format_args!("\nquay: stopped. What was sent so far is no whole file, and nobody goes on with it: after a day of silence the server takes it for the recording."));
             Ok(INTERRUPTED)
         }
     }

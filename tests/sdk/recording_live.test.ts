@@ -48,17 +48,18 @@ for (const [live, address] of [
 
 test("what the server would refuse is said at once", () => {
   const page = new RecordingWorld().page();
-  for (const [live, complaint] of [
+  for (const [live, complaint, others] of [
     [{ tellEveryBytes: 8 * MIB - 1 }, /live.tellEveryBytes is a whole number from 8388608/],
     [{ tellEveryBytes: 8.5 * MIB + 0.5 }, /live.tellEveryBytes/],
     [{ tellEveryBytes: 0 }, /live.tellEveryBytes/],
     [{ endAfterSeconds: 0 }, /live.endAfterSeconds is a whole number from 2 to 86400/],
     [{ endAfterSeconds: 86_401 }, /live.endAfterSeconds/],
     [{ endAfterSeconds: 1 }, /live.endAfterSeconds is a whole number from 2/],
+    [{ endAfterSeconds: 60 }, /live.endAfterSeconds is a whole number from 61/, { pieceMs: 60_000 }],
     [{ tellEvery: 8 * MIB }, /there is no option live.tellEvery/],
     ["yes", /live/],
   ] as const) {
-    const options = { live } as Partial<RecordingOptions>;
+    const options = { ...others, live } as Partial<RecordingOptions>;
     assert.throws(
       () => page.record(new Tap(), options),
       { name: "TypeError", message: complaint },
@@ -115,6 +116,7 @@ for (const [when, loses] of [
     assert.deepEqual(restarts, [`${upload.id} expired`]);
     const [first, second] = uploadsOf(world);
     assert.deepEqual([first?.length, second?.length, second?.id], [1000, 1500, uploadId]);
+    assert.deepEqual([first?.createdAt, second?.createdAt], ["/files?live&endAfterSeconds=60", "/files?live"]);
     assert.deepEqual(Buffer.concat(second?.bytes ?? []), tap.bytes);
   });
 }

@@ -53,13 +53,19 @@ const KNOWN: Readonly<Record<keyof RecordingOptions, true>> = {
 /** A recording that has not begun. Throws a `TypeError` when an option makes no sense, or the source is none. */
 export function createRecording(source: RecordingSource, options: RecordingOptions): Recording {
   checked(options);
-  const { fileName = "", metadata = {}, sendEveryMs = SEND_EVERY_MS } = options;
+  const { fileName = "", metadata = {}, sendEveryMs = SEND_EVERY_MS, pieceMs = 0 } = options;
   const contentType = options.contentType ?? "";
   if (saidOf({ fileName, contentType, metadata }) === undefined) {
     throw new TypeError("metadata of a recording has names of letters, digits and dashes, and 2 kB at most");
   }
   const endpoint = endpointOf(options.endpoint);
-  const about = { fileName, contentType, metadata, endpoint, live: liveQuery(options.live, sendEveryMs) };
+  const about = {
+    fileName,
+    contentType,
+    metadata,
+    endpoint,
+    live: liveQuery(options.live, Math.max(sendEveryMs, pieceMs)),
+  };
   // No more than a browser's folder may be called.
   const id = uniqueName();
   return wired(id, options, sourceOf(source, options), { wanted: options.storage, about });

@@ -7,15 +7,15 @@ import type { LiveOptions, RecordingOptions } from "./interfaces.ts";
 const FEWEST_TOLD_BYTES = 8 * 1024 * 1024;
 const LONGEST_SILENCE_SECONDS = 86_400;
 
-/** What is said behind the address; undefined where it is no live upload. Throws a `TypeError` where the server would refuse it. */
-export function liveQuery(live: RecordingOptions["live"], sendEveryMs: number): string | undefined {
+/** What is said behind the address; undefined where it is no live upload. Throws a `TypeError` where the server would refuse it, or end it in a pause between two pieces. */
+export function liveQuery(live: RecordingOptions["live"], pauseMs: number): string | undefined {
   if (!live) {
     return undefined;
   }
   const bounds: Record<keyof LiveOptions, readonly [least: number, most: number]> = {
     tellEveryBytes: [FEWEST_TOLD_BYTES, Number.MAX_SAFE_INTEGER],
     // Between two requests it must not end.
-    endAfterSeconds: [Math.floor(sendEveryMs / 1000) + 1, LONGEST_SILENCE_SECONDS],
+    endAfterSeconds: [Math.floor(pauseMs / 1000) + 1, LONGEST_SILENCE_SECONDS],
   };
   let query = "?live";
   for (const [name, value] of Object.entries(live === true ? {} : live)) {

@@ -352,7 +352,7 @@ export class Sender {
    */
   async #restartAfter(error: unknown): Promise<void> {
     const { spool, notebook, runtime, onRestart } = this.#parts;
-    const { uploadId } = notebook.note;
+    const { uploadId, live } = notebook.note;
     if (!(error instanceof UploadError) || error.ending === undefined) {
       throw error;
     }
@@ -363,7 +363,9 @@ export class Sender {
       throw new UploadError(code, "none", message, { ending, cause: error });
     }
     // Dies before this line: the next page finds the same upload gone. After it: another one, under another key.
-    const fresh = { uploadId: null, creationKey: randomName(runtime.random), confirmedBytes: 0 };
+    // A silence that has ended one would end the next, too, while all its bytes are sent again.
+    const patient = live?.replace(/&endAfterSeconds=\d+/, "");
+    const fresh = { uploadId: null, creationKey: randomName(runtime.random), confirmedBytes: 0, live: patient };
     await notebook.write(fresh).catch(() => {});
     spool.unconfirm(0);
     const isOurs = error.ending === "expired" || error.ending === "unknown";
