@@ -6,6 +6,7 @@
 //! | `part` | one per counted part | when the part is counted |
 //! | `segment` | one per accepted run of bytes behind the last part | when it is counted; gone with the part it ends up in |
 //! | `parallel_chunk` | one per chunk of a parallel upload that was begun | when it is begun, and when a writer of it has ended |
+//! | `playlist` (`playlist.rs` beside this) | one | when somebody who asked for a playlist has found some |
 //!
 //! What is in `upload` [`facts`] says. `parallel_chunk` is only there where the upload is parallel, or is repaired, and `segment` from the first segment on,
 //! since a new table is charged for as two rows.
@@ -154,6 +155,10 @@ pub(crate) fn store(
 }
 
 fn uncount(sql: &SqlStorage, before: &Session, uncount: &Uncount) -> Result<()> {
+    if !matches!(uncount, Uncount::Nothing) {
+        // Whoever sends them again may send others: where they can be cut is found anew.
+        exec(sql, "DROP TABLE IF EXISTS playlist", Vec::new())?;
+    }
     match uncount {
         Uncount::Nothing => {}
         Uncount::All => exec(sql, "DELETE FROM part", Vec::new())?,
