@@ -102,6 +102,7 @@ const routes: Route[] = [
     },
   ],
   ["json content", (id, headers) => client.request("GET", `/upload/${id}/content`, { headers })],
+  ["json playlist", (id, headers) => client.request("GET", `/upload/${id}/index.m3u8`, { headers })],
   ["json links", (id, headers) => client.request("POST", `/upload/${id}/links`, { headers, body: "{}" })],
   ["json log", (id, headers) => client.request("GET", `/upload/${id}/log`, { headers })],
   [

@@ -37,6 +37,7 @@ export type ProblemCode =
   | "link-revoked"
   | "link-used"
   | "method-not-allowed"
+  | "no-playlist"
   | "no-such-route"
   | "not-configured"
   | "not-damaged"

@@ -11,7 +11,7 @@ use upload_types::{
 use worker::{Headers, Response};
 
 /// The object's bytes, and how its upload stands.
-pub(super) type Served = Result<(Response, Snapshot)>;
+pub(super) type HandedOut = Result<(Response, Snapshot)>;
 
 /// Nobody on the way keeps it, or changes it.
 pub(super) const NOT_KEPT: &str = "private, no-store, no-transform";

@@ -1,5 +1,5 @@
 //! The object out, by signed URL, to its owner, or, where it is public, to everybody: R2's own stream, handed through untouched. What is said beside it stands in
-//! `content_headers`, and what is served of a live upload in `growing`.
+//! `content_headers`, and what is served of a live upload in `growing`, and its playlist in `playlist`.
 
 use durable_objects::platform::{
     error::{Error, Result},
@@ -14,7 +14,7 @@ use upload_types::{
     api_error::ApiError,
     byte_range::Wanted,
     http_date,
-    link::{Disposition, Download, Presentation, inline_type},
+    link::{Disposition, Download, Presentation, Served, inline_type},
     operation::Content,
     preconditions::{Conditions, Current, Selected},
     public_file::{self, PublicFile},
@@ -27,27 +27,29 @@ use crate::{
     access::signed_url,
     context::RequestContext,
     handlers::{
-        content_headers::{NOT_KEPT, Served, describe},
-        growing,
+        content_headers::{HandedOut, NOT_KEPT, describe},
+        growing, playlist,
     },
     log::now_ms,
 };
 
-/// Answers with the object or the wanted range of it, to whoever has a signed URL.
-pub(crate) async fn serve(download: &Download, context: RequestContext<'_>) -> Served {
+/// Answers with the object, the wanted range of it, or a playlist, to whoever has a signed URL.
+pub(crate) async fn serve(download: &Download, context: RequestContext<'_>) -> HandedOut {
     signed_url::verify(&context.config.download_secrets, download, UnixMs(now_ms()))?;
-    let Download { id, head_only, conditions, presentation, .. } = download;
-    find_and_serve(*id, *head_only, conditions, presentation, context).await
+    let Download { id, head_only, conditions, presentation, served, .. } = download;
+    let query = (*served == Served::Playlist).then(|| signed_url::query_of(download));
+    find_and_serve(*id, *head_only, conditions, presentation, query, context).await
 }
 
-/// Answers with the object or the wanted range of it, to its owner.
-pub(crate) async fn serve_owner(download: &Content, context: RequestContext<'_>) -> Served {
-    let Content { id, head_only, conditions, .. } = download;
-    find_and_serve(*id, *head_only, conditions, &Presentation::default(), context).await
+/// Answers with the object, the wanted range of it, or a playlist, to its owner.
+pub(crate) async fn serve_owner(download: &Content, context: RequestContext<'_>) -> HandedOut {
+    let Content { id, head_only, conditions, served, .. } = download;
+    let query = (*served == Served::Playlist).then(String::new);
+    find_and_serve(*id, *head_only, conditions, &Presentation::default(), query, context).await
 }
 
 /// Answers with a public file or the wanted range of it, to anybody. To them nothing else is there.
-pub(crate) async fn serve_everybody(wanted: &PublicFile, context: RequestContext<'_>) -> Served {
+pub(crate) async fn serve_everybody(wanted: &PublicFile, context: RequestContext<'_>) -> HandedOut {
     let found = match call(&context.uploads()?, wanted.id, &FindObject).await {
         Err(Error::Refused(_)) => None,
         found => Some(found?),
@@ -70,13 +72,18 @@ pub(crate) async fn serve_everybody(wanted: &PublicFile, context: RequestContext
     }
 }
 
+/// `query` is what stands behind the addresses of a playlist, where one is asked for.
 async fn find_and_serve(
     id: UploadId,
     head_only: bool,
     conditions: &Conditions,
     presentation: &Presentation,
+    query: Option<String>,
     context: RequestContext<'_>,
-) -> Served {
+) -> HandedOut {
+    if let Some(query) = query {
+        return playlist::serve(id, head_only, &query, context).await;
+    }
     let objects = context.uploads()?;
     let found = if presentation.for_scanner {
         call(&objects, id, &FindForScanner).await
@@ -101,7 +108,7 @@ async fn hand_out(
     presentation: &Presentation,
     kept: &str,
     context: RequestContext<'_>,
-) -> Served {
+) -> HandedOut {
     let FoundObject { object, completed_at, snapshot, .. } = found;
     let bytes = snapshot.plan.file_bytes;
     let headers = validators(&object, completed_at, kept)?;

@@ -31,7 +31,7 @@ use worker::{Delay, Headers, Range, ResponseBody, ResponseBuilder};
 
 use crate::{
     context::RequestContext,
-    handlers::content_headers::{NOT_KEPT, Served, describe},
+    handlers::content_headers::{HandedOut, NOT_KEPT, describe},
     log,
     transfer::body::{self, Body, Sink, endless, fixed_length},
 };
@@ -70,7 +70,7 @@ pub(super) fn serve(
     conditions: &Conditions,
     presentation: &Presentation,
     context: RequestContext<'_>,
-) -> Served {
+) -> HandedOut {
     let there = now.uploaded_bytes;
     // Its last bytes are not known yet: whoever follows begins somewhere, and has no end unless they name one.
     let end = if conditions.follow { ByteCount::MAX } else { there };
@@ -92,17 +92,24 @@ pub(super) fn serve(
     if head_only || length == Some(0) {
         return Ok((builder.empty(), now));
     }
-    let (sink, readable) = match length {
-        Some(length) => fixed_length(length)?,
-        None => endless()?,
-    };
+    let readable = open(now.id, (first, end), conditions.follow, context)?;
+    Ok((builder.body(ResponseBody::Stream(readable)), now))
+}
+
+/// A stream of these bytes, from the first to behind the last: of those that are there, or of all that come.
+pub(super) fn open(
+    upload: UploadId,
+    (first, end): (u64, u64),
+    follow: bool,
+    context: RequestContext<'_>,
+) -> Result<ReadableStream> {
+    let (sink, readable) = if follow { endless()? } else { fixed_length(end.saturating_sub(first))? };
     let (objects, bucket) = (context.uploads()?, ObjectStorage::open(context.env)?);
     // Whoever names a last byte that does not come is told so; without one the last is as far away as a number can be.
-    let is_named = conditions.follow && end != ByteCount::MAX.get();
-    let (upload, follow) = (now.id, conditions.follow);
+    let is_named = follow && end != ByteCount::MAX.get();
     let reader = Reader { upload, objects, bucket, sink, at: first, end, is_named, follow, calls: 0 };
     context.execution.wait_until(reader.run());
-    Ok((builder.body(ResponseBody::Stream(readable)), now))
+    Ok(readable)
 }
 
 /// Somebody who reads.

@@ -19,6 +19,7 @@ pub(crate) mod known_bytes;
 pub(crate) mod left;
 pub(crate) mod link;
 pub(crate) mod list;
+mod playlist;
 pub(crate) mod presigned;
 pub(crate) mod repair;
 pub(crate) mod upload_link;

@@ -29,7 +29,16 @@ pub fn sign_as(
 ) -> Option<String> {
     let (path, presented) = (path(upload), query(presentation));
     let signature = hex::encode(mac(secret, &path, expires_unix_seconds, &presented)?.finalize().into_bytes());
-    Some(format!("{base_url}{path}?expires={expires_unix_seconds}{presented}&signature={signature}"))
+    Some(format!("{base_url}{path}{}", signed_query(expires_unix_seconds, &presented, &signature)))
+}
+
+/// What stood behind the address of whoever came with this link: with it the same may be read that they may read, and nothing else.
+pub fn query_of(download: &Download) -> String {
+    signed_query(download.expires_unix_seconds, &query(&download.presentation), &download.signature)
+}
+
+fn signed_query(expires_unix_seconds: u64, presented: &str, signature: &str) -> String {
+    format!("?expires={expires_unix_seconds}{presented}&signature={signature}")
 }
 
 /// Whether a request's URL was made by [`sign_as`] with one of these secrets and has not expired. Compared in constant time.
@@ -69,7 +78,7 @@ fn mac(secret: &Secret, path: &str, expires_unix_seconds: u64, presented: &str) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use upload_types::preconditions::Conditions;
+    use upload_types::{link::Served, preconditions::Conditions};
 
     const EXPIRES: u64 = 2_000_000_000;
     const NOW: UnixMs = UnixMs((EXPIRES - 1) * 1000);
@@ -96,6 +105,7 @@ mod tests {
             presentation: presentation.clone(),
             head_only: false,
             conditions: Conditions::default(),
+            served: Served::Bytes,
         }
     }
 

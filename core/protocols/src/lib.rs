@@ -11,7 +11,9 @@
 //! * `chunked_form`: pieces of a file as upload libraries for web pages send them, at `/upload`.
 //! * `filepond`: FilePond's own chunks, at `/upload`.
 //!
-//! `public_file` is none: what is asked for on the host of public files. What was not done every protocol answers with a `problem`; `problem_page` is what its `type` leads to.
+//! `public_file` is none: what is asked for on the host of public files. And `hls` is how a player reads a recording: where it can be cut, and the playlist that says so.
+//!
+//! What was not done every protocol answers with a `problem`; `problem_page` is what its `type` leads to.
 
 #![forbid(unsafe_code)]
 
@@ -28,6 +30,7 @@ pub mod filepond;
 pub mod form;
 pub mod google;
 mod headers;
+pub mod hls;
 mod idempotency;
 pub mod ietf;
 pub mod json;

@@ -41,6 +41,18 @@ pub struct Download {
     pub head_only: bool,
     /// Whether it is wanted at all, and how much of it.
     pub conditions: Conditions,
+    /// What of it is served.
+    pub served: Served,
+}
+
+/// What of an object is served to whoever may read it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Served {
+    /// Its bytes.
+    #[default]
+    Bytes,
+    /// A playlist of ranges of them.
+    Playlist,
 }
 
 /// What a browser does with an object (RFC 6266).

@@ -7,7 +7,7 @@ use crate::{
     integrity::ChunkDigest,
     keyed_chunk::KeyedChunk,
     ledger::{EntryName, ListQuery},
-    link::{Download, LinkRequest},
+    link::{Download, LinkRequest, Served},
     preconditions::Conditions,
     public_file::PublicFile,
     repair::{Manifest, OnMismatch, SentAgain},
@@ -252,6 +252,8 @@ pub struct Content {
     pub conditions: Conditions,
     /// What is answered while there is none.
     pub missing: MissingObject,
+    /// What of it is served.
+    pub served: Served,
 }
 
 /// What is answered where there is no object yet.

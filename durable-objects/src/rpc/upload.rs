@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::platform::error::{Error, Result};
+use futures_util::future::LocalBoxFuture;
 use serde::{Deserialize, Serialize};
 use upload_session::{
     event::Verdict,
@@ -26,7 +27,7 @@ use upload_types::{
 use worker::WebSocket;
 
 use super::{
-    Command, ObjectClient, commands, connect,
+    Command, ObjectClient, ask, commands, connect,
     delivery::{BeginDelivery, EndDelivery, EventFacts},
     direct::{AssembleParts, FindSigned, RecordParts, SignParts},
     post,
@@ -62,6 +63,16 @@ pub async fn read_tail(
         (200, worker::ResponseBody::Stream(stream)) => Ok(stream.clone()),
         (status, _) => Err(Error::from(format!("{}: {status}", ReadTail::NAME))),
     }
+}
+
+/// How an object is asked for cuts. No [`Command`]: what is asked and answered is a text.
+pub(crate) const KEEP_CUTS: &str = "keep-cuts";
+
+/// Where the file can be cut for a playlist, as far as somebody has looked: a text of which the first line says what is known, and each
+/// other one is a cut. With it comes what whoever asks has found behind that, if anything: a line with what was known before, and then such a
+/// text. That counts where nobody has found anything there before: two that look at the same bytes find the same.
+pub fn keep_cuts(objects: &ObjectClient, upload: UploadId, found: String) -> LocalBoxFuture<'_, Result<String>> {
+    ask(objects, upload.to_string(), KEEP_CUTS, Ok(found))
 }
 
 /// Opens a socket on which the object tells how the upload stands, now and at every change.

@@ -12,7 +12,7 @@ use crate::{
         repair::BeginCopy,
         upload::{
             AsPartial, AwaitBytes, AwaitObject, BeginCopyBatch, BytesAwaited, COMMAND_HEADER, Cancel, CreateDuplicate,
-            CreateUpload, Describe, Judge, Probe, ReadGrowing, ReadTail, Redeliver, UploadCommand,
+            CreateUpload, Describe, Judge, KEEP_CUTS, Probe, ReadGrowing, ReadTail, Redeliver, UploadCommand,
         },
     },
     upload::{
@@ -46,6 +46,9 @@ impl UploadSession {
         self.look_after_duties()?;
         if name == WATCH {
             return self.watch();
+        }
+        if name == KEEP_CUTS {
+            return self.keep_cuts(&body);
         }
         match UploadCommand::read(name, &body)? {
             Some(command) => self.carry_out(command, content.as_deref()).await,

@@ -23,6 +23,7 @@ pub(crate) mod facts;
 mod growing;
 pub(crate) mod history;
 mod multipart;
+mod playlist;
 pub(crate) mod presigned;
 pub(crate) mod queries;
 mod repair;

@@ -8,6 +8,7 @@ use crate::{FILES_PATH, Head, body_type, digest, disposition, file_words, idempo
 use upload_types::{
     api_error::ApiError,
     chunk::{Completion, Named, Overlap},
+    link::Served,
     operation::{Append, BodyEnd, Content, Create, FirstChunk, MissingObject, Operation, Unsized, Wait},
     plan::{Chunking, Mode},
     repair::OnMismatch,
@@ -36,6 +37,7 @@ pub(super) fn parse(head: &Head, unfinished: Completion) -> Result<Operation, Ap
             head_only: false,
             conditions: head.conditions(),
             missing: MissingObject::Status,
+            served: Served::Bytes,
         })),
         Method::PATCH => append(id, head, unfinished),
         Method::DELETE => Ok(Operation::Cancel(id)),

@@ -198,7 +198,7 @@ fn routes() {
     assert_eq!(ask(Method::DELETE, &upload, &[]), Ok(Operation::Cancel(id)));
     assert_eq!(ask(Method::OPTIONS, "/files", &[]), Ok(Operation::Discover));
     let conditions = Conditions { range: Some("bytes=0-".to_owned()), ..Conditions::default() };
-    let content = Content { id, head_only: false, conditions, missing: MissingObject::Status };
+    let content = Content { id, head_only: false, conditions, missing: MissingObject::Status, served: Served::Bytes };
     assert_eq!(ask(Method::GET, &upload, &[("range", "bytes=0-")]), Ok(Operation::Content(content)));
     for path in ["/files/nobody", "/files/../x", &format!("{upload}/status"), &ID.to_uppercase()] {
         let refused = ask(Method::HEAD, path, &[]).unwrap_err();

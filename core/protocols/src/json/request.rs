@@ -8,7 +8,7 @@ use upload_types::{
     api_error::ApiError,
     chunk::{Completion, Named, Overlap},
     integrity::{Algorithm, ChunkDigest},
-    link::{Disposition, Download, Presentation},
+    link::{Disposition, Download, Presentation, Served},
     operation::{Append, Content, MissingObject, Operation, Wait, Watch, WatchChannel},
     units::{ByteCount, UploadId},
     upload_link::LinkId,
@@ -104,7 +104,10 @@ pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
         "log" => allow(head, &[Method::GET]).map(|()| Operation::History(id))?,
         "events" => allow(head, &[Method::GET]).and_then(|()| watch(id, head))?,
         "redeliver" => allow(head, &[Method::POST]).map(|()| Operation::Redeliver(id, head.query_text("receiver")))?,
-        "content" => allow(head, &[Method::GET, Method::HEAD]).and_then(|()| download(id, head))?,
+        "content" => allow(head, &[Method::GET, Method::HEAD]).and_then(|()| download(id, Served::Bytes, head))?,
+        "index.m3u8" => {
+            allow(head, &[Method::GET, Method::HEAD]).and_then(|()| download(id, Served::Playlist, head))?
+        }
         _ => return Err(ApiError::NoSuchRoute),
     };
     Ok(Parsed::Ready(Box::new(operation)))
@@ -236,10 +239,10 @@ fn content_digest(text: &str) -> Result<ChunkDigest, ApiError> {
 }
 
 /// By a link, whose signature is over all that it says, or for its owner, who has no signature.
-fn download(id: UploadId, head: &Head) -> Result<Operation, ApiError> {
+fn download(id: UploadId, served: Served, head: &Head) -> Result<Operation, ApiError> {
     let (head_only, conditions) = (head.method == Method::HEAD, head.conditions());
     if head.query_parameter("signature").is_none() && head.query_parameter("expires").is_none() {
-        return Ok(Operation::Content(Content { id, head_only, conditions, missing: MissingObject::Refusal }));
+        return Ok(Operation::Content(Content { id, head_only, conditions, missing: MissingObject::Refusal, served }));
     }
     let expires = head.query_parameter("expires").and_then(|text| text.parse().ok()).ok_or(ApiError::BadSignature)?;
     let signature = head.query_parameter("signature").ok_or(ApiError::BadSignature)?;
@@ -260,6 +263,7 @@ fn download(id: UploadId, head: &Head) -> Result<Operation, ApiError> {
         presentation: Presentation { disposition, file_name: head.query_text("fileName"), for_scanner },
         head_only,
         conditions,
+        served,
     }))
 }
 

@@ -203,6 +203,7 @@ fn a_download_is_by_signature_or_for_the_owner() {
         head_only,
         conditions,
         missing: MissingObject::Refusal,
+        served: Served::Bytes,
     };
     let asked = [("range", "bytes=0-1")];
     let whole = operation("GET", "/upload/{id}/content", &asked);

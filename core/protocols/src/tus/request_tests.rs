@@ -48,7 +48,13 @@ fn routes() {
     let id = UploadId::parse(ID).unwrap();
     let content = |range: Option<&str>| {
         let conditions = Conditions { range: range.map(str::to_owned), ..Conditions::default() };
-        Operation::Content(Content { id, head_only: false, conditions, missing: MissingObject::Status })
+        Operation::Content(Content {
+            id,
+            head_only: false,
+            conditions,
+            missing: MissingObject::Status,
+            served: Served::Bytes,
+        })
     };
     for (method, target, headers, expected) in [
         ("OPTIONS", "/files", vec![], Operation::Discover),

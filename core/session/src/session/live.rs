@@ -60,11 +60,11 @@ impl Session {
 
     /// Which rows say where the bytes from `from` on are. Refused where nothing can be read before the object is there.
     pub fn growing(&self, from: ByteCount) -> Result<GrowingParts, ApiError> {
+        if self.progress.phase == Phase::Completed {
+            return self.find_object().map(|_| GrowingParts { parts_from: None, has_tail: false });
+        }
         let Content::Sequence(sequence) = &self.content else { return Err(self.no_object()) };
         match self.progress.phase {
-            Phase::Completed if self.stored_object().is_some() => {
-                return Ok(GrowingParts { parts_from: None, has_tail: false });
-            }
             Phase::Open | Phase::Completing | Phase::Verifying if self.is_readable() => {}
             _ => return Err(self.no_object()),
         }

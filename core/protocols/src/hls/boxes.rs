@@ -1,0 +1,230 @@
+//! Fragmented MP4 (ISO/IEC 14496-12): `moov` says what the tracks are, and is read once; then come fragments, each a `moof`, of which is read
+//! how long it is, and its bytes, which are passed over. Time is told by the first track of pictures, or by the first there is.
+//!
+//! A fragment must say where its samples are from where it stands itself: a player that comes late has not seen what was before it
+//! (RFC 8216, section 3.3).
+
+use super::{
+    cutter::MOST_BOX_BYTES,
+    state::{Kind, State},
+};
+
+/// `vide`, as a number.
+const PICTURES: u64 = 0x7669_6465;
+
+/// A sample that cannot be shown without those before it.
+const IS_NO_KEY: u64 = 0x0001_0000;
+
+/// Looks at the next box. How many bytes are done with; none where more must be seen, or nothing can be cut.
+pub(super) fn step(state: &mut State, bytes: &[u8], cuts: &mut String) -> Option<u64> {
+    if !bytes.is_empty() {
+        arrive(state, cuts);
+    }
+    let name = bytes.get(4..8)?;
+    let (header_bytes, size) = match be32(bytes, 0) {
+        // To the end of the file, wherever that is.
+        0 => (8, u64::MAX),
+        1 if bytes.len() < 16 => return None,
+        1 => (16, be32(bytes, 8) << 32 | be32(bytes, 12)),
+        size => (8, size),
+    };
+    let is_read = matches!(name, b"moov" | b"moof");
+    let is_name = name.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    if !is_name || size < header_bytes || (is_read && size > MOST_BOX_BYTES) {
+        state.kind = Kind::Unfit;
+        return None;
+    }
+    if is_read {
+        let body = bytes.get(place(header_bytes)..place(size))?;
+        let is_fit = if name == b"moov" { head(state, body, size) } else { fragment(state, body, cuts) };
+        if is_fit.is_none() {
+            state.kind = Kind::Unfit;
+            return None;
+        }
+    } else if name == b"mdat" {
+        // Before any fragment: it has its samples as a file does that is no recording.
+        if state.boundary == 0 {
+            state.kind = Kind::Unfit;
+            return None;
+        }
+        state.data_end = state.at.saturating_add(size);
+    }
+    Some(size)
+}
+
+/// The bytes of a fragment have been passed over, and are there.
+pub(super) fn arrive(state: &mut State, cuts: &mut String) {
+    if state.data_end == 0 || state.data_end != state.at {
+        return;
+    }
+    state.ticks += state.data_ticks;
+    (state.boundary, state.data_end, state.data_ticks) = (state.at, 0, 0);
+    if state.is_key > 0 && state.is_long_enough() {
+        state.close(state.boundary, cuts);
+    }
+}
+
+/// There are no more bytes than so many. A fragment that is cut off is left out.
+pub(super) fn end(state: &mut State, file_bytes: u64, cuts: &mut String) {
+    if state.data_end == u64::MAX {
+        (state.data_end, state.at) = (file_bytes, file_bytes);
+    }
+    if state.data_end <= file_bytes {
+        arrive(state, cuts);
+    }
+    if state.ticks > 0 {
+        state.close(state.boundary, cuts);
+    }
+}
+
+/// `moov`: nothing where what it describes cannot be cut.
+fn head(state: &mut State, body: &[u8], size: u64) -> Option<()> {
+    if state.head_bytes > 0 {
+        // Another recording, put behind the first.
+        return None;
+    }
+    let mut has_pictures = false;
+    for track in children(body, *b"trak") {
+        state.tracks += 1;
+        let media = child(track, *b"mdia");
+        let is_pictures = be32(child(media, *b"hdlr"), 8) == PICTURES;
+        if state.tracks == 1 || (is_pictures && !has_pictures) {
+            has_pictures = is_pictures;
+            state.track = behind_dates(child(track, *b"tkhd"));
+            state.timescale = behind_dates(child(media, *b"mdhd"));
+        }
+    }
+    // Without this it is a file that has no fragments.
+    let mut has_fragments = false;
+    for default in children(child(body, *b"mvex"), *b"trex") {
+        if be32(default, 4) == state.track {
+            (state.sample_ticks, state.sample_flags) = (be32(default, 12), be32(default, 20));
+            has_fragments = true;
+        }
+    }
+    state.head_bytes = state.at + size;
+    state.start = state.head_bytes;
+    (state.timescale > 0 && has_fragments).then_some(())
+}
+
+/// Both `tkhd` and `mdhd` have two dates before what is wanted of them, of 4 bytes or of 8.
+fn behind_dates(full: &[u8]) -> u64 {
+    be32(full, if full.first() == Some(&0) { 12 } else { 20 })
+}
+
+/// `moof`: nothing where it cannot be cut.
+fn fragment(state: &mut State, body: &[u8], cuts: &mut String) -> Option<()> {
+    if state.head_bytes == 0 {
+        return None;
+    }
+    let (mut ticks, mut is_key, mut tracks) = (0_u64, false, 0);
+    for track in children(body, *b"traf") {
+        tracks += 1;
+        let run = Run::of(state, child(track, *b"tfhd"))?;
+        if run.track == state.track {
+            for samples in children(track, *b"trun") {
+                let (more, begins_with_key) = run.samples(samples);
+                is_key |= ticks == 0 && begins_with_key;
+                ticks = ticks.saturating_add(more);
+            }
+        }
+    }
+    if state.ms(ticks) > super::LONGEST_MS {
+        return None;
+    }
+    let ticks = ticks.saturating_add(state.data_ticks);
+    if state.ticks > 0 && (is_key && state.is_long_enough() || state.is_too_long_with(ticks)) {
+        state.close(state.boundary, cuts);
+    }
+    if state.boundary == 0 {
+        state.boundary = state.head_bytes;
+    }
+    state.data_ticks = ticks;
+    state.is_key = u64::from(is_key && tracks >= state.tracks);
+    Some(())
+}
+
+/// What a fragment says of all samples of a track.
+struct Run {
+    track: u64,
+    sample_ticks: u64,
+    sample_flags: u64,
+}
+
+impl Run {
+    /// Of its `tfhd`; none where that counts from the beginning of the file.
+    fn of(state: &State, header: &[u8]) -> Option<Self> {
+        let says = be32(header, 0);
+        let mut run =
+            Self { track: be32(header, 4), sample_ticks: state.sample_ticks, sample_flags: state.sample_flags };
+        if says & 0x1 != 0 {
+            return None;
+        }
+        let mut at = 8;
+        for flag in [0x2, 0x8, 0x10, 0x20] {
+            if says & flag == 0 {
+                continue;
+            }
+            let value = be32(header, at);
+            at += 4;
+            match flag {
+                0x8 => run.sample_ticks = value,
+                0x20 => run.sample_flags = value,
+                _ => {}
+            }
+        }
+        Some(run)
+    }
+
+    /// How long the samples of a `trun` are, and whether the first can be shown without others.
+    fn samples(&self, run: &[u8]) -> (u64, bool) {
+        let (says, count) = (be32(run, 0), be32(run, 4));
+        let words = |flags: u64| (says & flags).count_ones() as usize * 4;
+        let first = 8 + words(0x5);
+        let flags = if says & 0x4 != 0 {
+            be32(run, 8 + words(0x1))
+        } else if says & 0x400 != 0 {
+            be32(run, first + words(0x300))
+        } else {
+            self.sample_flags
+        };
+        let mut ticks = count.saturating_mul(self.sample_ticks);
+        if says & 0x100 != 0 {
+            ticks = 0;
+            for sample in run.get(first..).unwrap_or_default().chunks_exact(words(0xf00)).take(place(count)) {
+                ticks += be32(sample, 0);
+            }
+        }
+        (ticks, flags & IS_NO_KEY == 0)
+    }
+}
+
+/// The boxes of this name in a box, as far as they are whole. There are few: a box of a mebibyte at most is looked at.
+fn children(mut body: &[u8], name: [u8; 4]) -> Vec<&[u8]> {
+    let mut found = Vec::new();
+    while let size = place(be32(body, 0))
+        && size >= 8
+        && let Some((whole, rest)) = body.split_at_checked(size)
+    {
+        if whole[4..8] == name {
+            found.push(&whole[8..]);
+        }
+        body = rest;
+    }
+    found
+}
+
+/// The first of them; nothing where there is none.
+fn child(body: &[u8], name: [u8; 4]) -> &[u8] {
+    children(body, name).first().copied().unwrap_or_default()
+}
+
+/// A place in what is at hand; one that is far behind it where it is no such place.
+fn place(at: u64) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
+}
+
+/// A number of 32 bits; 0 where there are no such bytes, which means nothing anywhere.
+fn be32(bytes: &[u8], at: usize) -> u64 {
+    bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()).map_or(0, |word| u32::from_be_bytes(*word).into())
+}

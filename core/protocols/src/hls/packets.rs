@@ -1,0 +1,80 @@
+//! MPEG-TS (ISO/IEC 13818-1): packets of 188 bytes. Time is told by the first PID that has a clock, which is that of the pictures as recorders
+//! make it. A segment begins where a packet of this PID says that somebody may come in there, with the tables before it; where none says so
+//! for as long as a segment may be, at any picture or sound.
+
+use super::state::State;
+
+const PACKET_BYTES: usize = 188;
+
+/// What each begins with.
+const SYNC: u8 = 0x47;
+
+/// The clock has 90,000 ticks in a second, and 33 bits.
+const TICKS: u64 = 90_000;
+const CLOCK_END: u64 = 1 << 33;
+
+/// So long it is waited for somewhere to come in: key frames that are 10 seconds apart are.
+const LONGEST_WAIT_MS: u64 = 10_200;
+
+/// A clock that leaps further, or back, is another one from there on.
+const LONGEST_LEAP: u64 = 10 * TICKS;
+
+/// Whether a file that begins so may be one; none where nothing is known of it.
+pub(super) fn may_begin(bytes: &[u8]) -> Option<bool> {
+    bytes.first().map(|first| *first == SYNC)
+}
+
+/// Whether it is one; none where more must be seen.
+pub(super) fn is_one(bytes: &[u8]) -> Option<bool> {
+    let third = bytes.get(2 * PACKET_BYTES)?;
+    Some(*third == SYNC && bytes.get(PACKET_BYTES) == Some(&SYNC))
+}
+
+/// Looks at a packet. What is none is passed byte by byte, until two stand behind one another.
+pub(super) fn step(state: &mut State, bytes: &[u8], cuts: &mut String) -> Option<u64> {
+    let (packet, behind) = bytes.split_at_checked(PACKET_BYTES)?;
+    if packet[0] != SYNC || behind.first().is_some_and(|next| *next != SYNC) {
+        return Some(1);
+    }
+    state.timescale = TICKS;
+    look(state, packet, cuts);
+    Some(PACKET_BYTES as u64)
+}
+
+fn look(state: &mut State, packet: &[u8], cuts: &mut String) {
+    let pid = u64::from(packet[1] & 0x1f) << 8 | u64::from(packet[2]);
+    let adaptation_bytes = if packet[3] & 0x20 == 0 { 0 } else { packet[4] };
+    let flags = if adaptation_bytes == 0 { 0 } else { packet[5] };
+    let has_clock = flags & 0x10 != 0 && adaptation_bytes >= 7;
+    if has_clock && state.clock_pid == 0 {
+        state.clock_pid = pid + 1;
+    }
+    if pid == 0 && state.tables_at == 0 {
+        state.tables_at = state.at + 1;
+    }
+    if state.clock_pid != pid + 1 {
+        return;
+    }
+    let passed = if has_clock { tell(state, &packet[6..11]) } else { 0 };
+    let end = if state.tables_at > 0 { state.tables_at - 1 } else { state.at };
+    if state.is_too_long_with(passed) {
+        state.close(end, cuts);
+    }
+    state.ticks += passed;
+    let may_come_in = flags & 0x40 != 0 && state.is_long_enough();
+    let must_end = state.ms(state.ticks) >= LONGEST_WAIT_MS && (packet[1] & 0x40 != 0 || has_clock);
+    if may_come_in || must_end {
+        state.close(end, cuts);
+    }
+    state.tables_at = 0;
+}
+
+/// The clock says so: how much time has passed since it said something. It begins anew after 26 hours. What leaps is another clock, and
+/// nothing is known of the time between.
+fn tell(state: &mut State, says: &[u8]) -> u64 {
+    let clock = says.iter().fold(0, |clock, byte| clock << 8 | u64::from(*byte)) >> 7;
+    let before = state.clock.checked_sub(1).unwrap_or(clock);
+    state.clock = clock + 1;
+    let passed = (clock + CLOCK_END - before) % CLOCK_END;
+    if passed <= LONGEST_LEAP { passed } else { 0 }
+}
