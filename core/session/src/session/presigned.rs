@@ -15,7 +15,7 @@ use super::{
     Committed, Content, Decision, ParallelChunk, ParallelChunks, Phase, Session, StateChange, StoredPart, Uncount,
     UploadState,
 };
-use crate::event::EventKind;
+use crate::{chunk_set::ChunkSet, event::EventKind};
 use upload_types::{
     api_error::ApiError,
     integrity::Crc64Nvme,
@@ -106,7 +106,7 @@ impl Session {
                 span: (!self.is_unsized()).then(|| (parallel_chunks.start_of(chunk), parallel_chunks.bytes_of(chunk))),
                 expires_at: self.expires_at_if_seen(now),
             });
-            let before = signed.remove(&chunk).unwrap_or_else(|| parallel_chunks.state_of(chunk));
+            let before = signed.get(&chunk).cloned().unwrap_or_else(|| parallel_chunks.state_of(chunk));
             signed.insert(chunk, ParallelChunk { attempts: before.attempts + 1, number, used: 1, ..before });
         }
         // Said again with every request, for its cost: such an object sleeps between them.
@@ -132,7 +132,7 @@ impl Session {
             return Decision::no(ApiError::NotDirect);
         }
         let is_open = self.progress.phase == Phase::Open;
-        let mut parts: BTreeMap<u16, StoredPart> = BTreeMap::new();
+        let (mut parts, mut seen) = (Vec::new(), ChunkSet::none_of(self.plan().part_count()));
         for part in found {
             let (number, uploaded_bytes) = (part.number, self.uploaded_bytes());
             let chunk = parallel_chunks
@@ -149,12 +149,13 @@ impl Session {
                     ApiError::PartSizeMismatch { part_number: number, part_bytes, expected_bytes, uploaded_bytes };
                 return Decision::no(refusal);
             }
-            if is_open && !parallel_chunks.is_stored(chunk) {
+            if is_open && !parallel_chunks.is_stored(chunk) && !seen.contains(chunk) {
+                seen.insert(chunk);
                 let end = parallel_chunks.start_of(chunk).checked_add(part_bytes).unwrap_or(self.plan().file_bytes);
-                parts.insert(number, recorded(number, end, now, part.etag.clone()));
+                parts.push(recorded(number, end, now, part.etag.clone()));
             }
         }
-        let mut change = StateChange { parts: parts.into_values().collect(), ..StateChange::none() };
+        let mut change = StateChange { parts, ..StateChange::none() };
         let phase = self.complete_if_whole(now, &mut change);
         let mut after = self.clone();
         after.apply(change.clone());
