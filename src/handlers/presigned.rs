@@ -1,8 +1,6 @@
 //! Presigned uploads, carried out. The upload's object hands out numbers and counts; here URLs are signed for them, and R2 is
 //! asked what it has before anything counts. No byte of a part comes by.
 
-use std::collections::BTreeMap;
-
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
@@ -77,14 +75,10 @@ async fn confirmed(claims: &[ReportedPart], signed: &Signed, bucket: &S3Bucket) 
         // R2's simulator: completion is the proof, and it needs to know the ETag.
         Listing::Unsupported => None,
     };
-    claims.iter().map(|claim| Ok(confirm(claim, stored.as_ref(), signed.uploaded_bytes)?)).collect()
+    claims.iter().map(|claim| Ok(confirm(claim, stored.as_deref(), signed.uploaded_bytes)?)).collect()
 }
 
-fn confirm(
-    claim: &ReportedPart,
-    stored: Option<&BTreeMap<u16, ListedPart>>,
-    uploaded_bytes: ByteCount,
-) -> Result<Found, ApiError> {
+fn confirm(claim: &ReportedPart, stored: Option<&[ListedPart]>, uploaded_bytes: ByteCount) -> Result<Found, ApiError> {
     let number = claim.number;
     let Some(stored) = stored else {
         let etag = claim.etag.clone().ok_or_else(|| {
@@ -92,9 +86,14 @@ fn confirm(
         })?;
         return Ok(Found { number, etag, bytes: None });
     };
-    let part = stored.get(&number).filter(|part| claim.etag.as_ref().is_none_or(|etag| *etag == part.etag));
+    let part = with_number(stored, number).filter(|part| claim.etag.as_ref().is_none_or(|etag| *etag == part.etag));
     let part = part.ok_or(ApiError::PartNotStored { part_number: number, uploaded_bytes })?;
     Ok(Found { number, etag: part.etag.clone(), bytes: Some(part.bytes) })
+}
+
+/// The part with this number. R2 lists them in the order of their numbers.
+fn with_number(stored: &[ListedPart], number: u16) -> Option<&ListedPart> {
+    stored.binary_search_by_key(&number, |part| part.number).ok().and_then(|at| stored.get(at))
 }
 
 async fn list(id: UploadId, bucket: &S3Bucket, objects: &ObjectClient) -> HandlerResult {
@@ -108,10 +107,10 @@ async fn list(id: UploadId, bucket: &S3Bucket, objects: &ObjectClient) -> Handle
     let stored = match s3_listing::of(bucket, &signed, signed.numbers.iter().map(|(_, number)| *number)).await? {
         Listing::Parts(stored) => stored,
         // R2's simulator: as if it had none, so that everything is sent again.
-        Listing::Unsupported => BTreeMap::new(),
+        Listing::Unsupported => Vec::new(),
     };
     let listed = signed.numbers.iter().filter_map(|(chunk, number)| {
-        let part = stored.get(number)?;
+        let part = with_number(&stored, *number)?;
         Some(Listed { chunk: *chunk, etag: part.etag.clone(), bytes: part.bytes })
     });
     Ok(Outcome::Presigned(PresignResponse::Listed(listed.collect())))

@@ -1,7 +1,5 @@
 //! What R2 has of an unfinished upload (S3's `ListParts`). The binding cannot say it, nor can R2's simulator.
 
-use std::collections::BTreeMap;
-
 use durable_objects::platform::error::{Error, Result};
 use upload_s3::{ListedPart, read_page};
 use upload_session::session::Signed;
@@ -12,8 +10,8 @@ use crate::{log::now_ms, setting};
 
 /// What R2 says.
 pub(crate) enum Listing {
-    /// It has these, by number, and maybe others outside the range that was asked for.
-    Parts(BTreeMap<u16, ListedPart>),
+    /// It has these, in the order of their numbers, and maybe others outside the range that was asked for.
+    Parts(Vec<ListedPart>),
     /// It does not say.
     Unsupported,
 }
@@ -24,7 +22,7 @@ pub(crate) async fn of(
     signed: &Signed,
     numbers: impl Iterator<Item = u16> + Clone,
 ) -> Result<Listing> {
-    let mut parts = BTreeMap::new();
+    let mut parts = Vec::new();
     let Some(last) = numbers.clone().max() else { return Ok(Listing::Parts(parts)) };
     let mut behind = numbers.min().unwrap_or(last).saturating_sub(1);
     loop {
@@ -44,7 +42,7 @@ pub(crate) async fn of(
             _ => return Err(ApiError::StorageUnavailable { uploaded_bytes: signed.uploaded_bytes }.into()),
         }
         let page = read_page(&body).ok_or_else(|| Error::from("R2's list of parts cannot be read"))?;
-        parts.extend(page.parts.into_iter().map(|part| (part.number, part)));
+        parts.extend(page.parts);
         match page.next_behind {
             // A page that does not go on would be asked for again and again.
             Some(next) if next > behind && next < last => behind = next,

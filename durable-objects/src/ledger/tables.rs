@@ -18,8 +18,6 @@
 //! costs a table and an alarm, three rows, and reading the open entries once, to see which are overdue; so does each waking of the
 //! object, where what is open is bounded.
 
-use std::collections::BTreeSet;
-
 use serde::Deserialize;
 use upload_session::retention::{self, CREATIONS, IDEMPOTENCY_MS, Memory, STORED_FILES};
 use upload_types::{
@@ -57,8 +55,14 @@ const OF_STORED_FILES: Periodic = Periodic {
     columns: "sha256 TEXT PRIMARY KEY, upload_id TEXT NOT NULL, facts TEXT NOT NULL",
 };
 
-/// Which tables there are.
-pub(crate) type Tables = BTreeSet<String>;
+/// The names of the tables that there are: some ten.
+pub(crate) struct Tables(Vec<String>);
+
+impl Tables {
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|table| table == name)
+    }
+}
 
 /// A number that a query counts or finds.
 #[derive(Deserialize)]
@@ -125,7 +129,7 @@ impl Periodic {
     }
 
     fn periods<'a>(&'a self, tables: &'a Tables) -> impl Iterator<Item = u64> + 'a {
-        tables.iter().filter_map(|table| table.strip_prefix(self.prefix)?.parse().ok())
+        tables.0.iter().filter_map(|table| table.strip_prefix(self.prefix)?.parse().ok())
     }
 
     fn name(&self, period: u64) -> String {
@@ -153,10 +157,7 @@ impl Periodic {
 /// Which tables there are. Reads only, so that asking does not create an object.
 pub(crate) fn tables(database: &impl Database) -> Result<Tables> {
     let found: Vec<NameRow> = database.rows("SELECT name FROM sqlite_master WHERE type = 'table'", Vec::new())?;
-    // One by one: a set that is collected brings a sort of its own along.
-    let mut tables = Tables::new();
-    tables.extend(found.into_iter().map(|row| row.name));
-    Ok(tables)
+    Ok(Tables(found.into_iter().map(|row| row.name).collect()))
 }
 
 /// Whether an entry was ever made here.
