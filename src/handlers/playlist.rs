@@ -1,53 +1,57 @@
 //! A playlist of an upload's bytes, whole or still growing: what is kept in the upload's object of where they can be cut, and first what nobody
-//! has looked at yet. It is looked at here, by whoever asks, for a while; the next question goes on. The file is only read.
+//! has looked at yet. That is looked at here, by one of those who ask, for a while; the next one who asks goes on. The file is only read.
 //!
-//! An answer has what is kept, and nothing that is not: two that ask at once find the same, one of them has it kept, and no playlist is
-//! shorter than one before.
+//! An answer has what is kept, and nothing that is not: so no playlist is shorter than one before, in whichever order answers come.
 
-use durable_objects::rpc::{
-    call,
-    upload::{ReadGrowing, keep_cuts},
+use std::time::Duration;
+
+use durable_objects::{
+    platform::error::Result,
+    rpc::{
+        ObjectClient, call,
+        upload::{MAY_I_LOOK, ReadGrowing, keep_cuts},
+    },
 };
+use futures_util::future::{Either, select};
 use upload_protocols::hls::{cutter::Cutter, playlist};
 use upload_session::session::Growing;
 use upload_types::{
     units::{ByteCount, UploadId},
     upload::Snapshot,
 };
-use worker::{Headers, ResponseBuilder};
+use web_sys::ReadableStream;
+use worker::{Delay, Headers, ResponseBuilder};
 
 use crate::{
     context::RequestContext,
     handlers::{content_headers::HandedOut, growing},
-    http::document,
     log::now_ms,
+    transfer::body::{Body, Wanted},
 };
 
 /// So long it is looked at most: players wait 10 seconds and more.
 const LONGEST_LOOK_MS: u64 = 4_000;
 
+/// As long as nothing is known, and somebody else looks, it is asked again so much later: eight times at most.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// So often it is read at most, one after the other: each read may take the upload's object and R2, and an invocation has 10,000 of such calls
-/// (<https://developers.cloudflare.com/workers/platform/limits/#subrequests>). MPEG-TS is read as a whole: 500 MiB of it, if they come that fast.
+/// (<https://developers.cloudflare.com/workers/platform/limits/#subrequests>). MPEG-TS is read as a whole: 125 MiB of it, if they come that fast.
 const MOST_READS: u32 = 500;
 
 /// So much is read at first, and where the next byte that is wanted is far away: the head of a fragment.
 const LEAST_READ_BYTES: u64 = 64 * 1024;
 
-/// And where it is not, twice as much as before, up to this: it is in memory, as any document.
-const MOST_READ_BYTES: u64 = 1024 * 1024;
+/// And where it is not, twice as much as before, up to this: it is in memory twice, as a buffer of the platform's and where it is looked at.
+const MOST_READ_BYTES: u64 = 256 * 1024;
 
-/// Answers with a playlist, in which `query` stands behind the addresses.
+/// Answers with a playlist, in which `query` stands behind the addresses. Whoever asks for its head has nothing looked at.
 pub(super) async fn serve(id: UploadId, head_only: bool, query: &str, context: RequestContext<'_>) -> HandedOut {
     let objects = context.uploads()?;
     // Refused as the bytes are.
     let Growing { now, .. } = call(&objects, id, &ReadGrowing { from: ByteCount::MAX, longest_ms: 0 }).await?;
-    let mut kept = keep_cuts(&objects, id, String::new()).await?;
-    let mut cutter = Cutter::knowing(&kept);
-    look(&mut cutter, &now, context).await;
-    if let Some(found) = cutter.found() {
-        // Crash here: whoever asks next finds it again.
-        kept = keep_cuts(&objects, id, found).await?;
-    }
+    let kept =
+        if head_only { ask(&objects, id, String::new()).await?.1 } else { look(&objects, &now, context).await? };
     let text = playlist::written(&kept, query)?;
     let headers = Headers::new();
     headers.set("content-type", playlist::CONTENT_TYPE)?;
@@ -59,19 +63,45 @@ pub(super) async fn serve(id: UploadId, head_only: bool, query: &str, context: R
     Ok((answer, now))
 }
 
+/// The right to look, and what is kept.
+async fn ask(objects: &ObjectClient, id: UploadId, said: String) -> Result<(String, String)> {
+    let answer = keep_cuts(objects, id, said).await?;
+    let (right, kept) = answer.split_once('\n').unwrap_or_default();
+    Ok((right.to_owned(), kept.to_owned()))
+}
+
+/// What is kept, after what nobody has looked at has been looked at. Where somebody else is looking, what is kept so far, if anything.
+async fn look(objects: &ObjectClient, now: &Snapshot, context: RequestContext<'_>) -> Result<String> {
+    let ends_at = now_ms() + LONGEST_LOOK_MS;
+    loop {
+        let (right, kept) = ask(objects, now.id, MAY_I_LOOK.to_owned()).await?;
+        if !right.is_empty() {
+            let mut cutter = Cutter::knowing(&kept);
+            look_until(ends_at, &mut cutter, now, context).await;
+            let found = cutter.found().unwrap_or_default();
+            // Crash here: whoever asks next, when the right has run out, finds it again.
+            return Ok(ask(objects, now.id, [&right, "\n", &found].concat()).await?.1);
+        }
+        if !kept.is_empty() || now_ms() >= ends_at {
+            return Ok(kept);
+        }
+        Delay::from(PAUSE).await;
+    }
+}
+
 /// Looks at what is there and nobody has looked at, for a while.
-async fn look(cutter: &mut Cutter, now: &Snapshot, context: RequestContext<'_>) {
+async fn look_until(ends_at: u64, cutter: &mut Cutter, now: &Snapshot, context: RequestContext<'_>) {
     let there = now.uploaded_bytes.get();
-    let (ends_at, mut read_bytes) = (now_ms() + LONGEST_LOOK_MS, LEAST_READ_BYTES);
+    let mut read_bytes = LEAST_READ_BYTES;
     for _ in 0..MOST_READS {
         let first = cutter.wants();
         let bytes = read_bytes.min(there.saturating_sub(first));
-        if bytes == 0 || cutter.is_done() || now_ms() >= ends_at {
+        if bytes == 0 || cutter.is_done() {
             break;
         }
-        // It may have been put elsewhere meanwhile, or there is no memory for it: the next question goes on.
+        // It may have been put elsewhere meanwhile, or takes too long: the next one who asks goes on.
         let Ok(stream) = growing::open(now.id, (first, first + bytes), false, context) else { break };
-        let Ok(read) = document::read(Some(stream), bytes, context.config.stalled_after).await else { break };
+        let Some(read) = read(&stream, bytes, ends_at).await else { break };
         cutter.feed(&read);
         let is_near = cutter.wants().saturating_sub(first) <= 5 * bytes;
         read_bytes = if is_near { (read_bytes * 2).min(MOST_READ_BYTES) } else { LEAST_READ_BYTES };
@@ -80,4 +110,19 @@ async fn look(cutter: &mut Cutter, now: &Snapshot, context: RequestContext<'_>) 
     if now.plan.declared_bytes() == Some(now.uploaded_bytes) && cutter.wants() >= there && !cutter.is_done() {
         cutter.end(there);
     }
+}
+
+/// So many bytes, if all of them come in time.
+async fn read(stream: &ReadableStream, bytes: u64, ends_at: u64) -> Option<Vec<u8>> {
+    let (mut body, size) = (Body::new(stream).ok()?, u32::try_from(bytes).ok()?);
+    let left = Duration::from_millis(ends_at.saturating_sub(now_ms()));
+    let wanted = Wanted { least_bytes: size, room_bytes: size, most_bytes: bytes };
+    let read = match select(Box::pin(body.read(wanted)), Delay::from(left)).await {
+        Either::Left((read, _)) => read.ok().filter(|piece| piece.length() == size),
+        Either::Right(_) => None,
+    };
+    if read.is_none() {
+        body.cancel().await;
+    }
+    read.map(|piece| piece.to_vec())
 }

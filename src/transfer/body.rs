@@ -22,6 +22,8 @@ extern "C" {
     /// The platform's own: resolves with at least so many bytes, or with fewer only where the stream ends.
     #[wasm_bindgen(method, catch, js_name = readAtLeast)]
     fn read_at_least(this: &ByobReader, min_bytes: u32, view: Uint8Array) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method)]
+    fn cancel(this: &ByobReader) -> Promise;
 
     type FixedLengthStream;
     #[wasm_bindgen(constructor, catch)]
@@ -105,6 +107,11 @@ impl Body {
     /// The read moved the buffer into the piece: take it back for the next.
     pub(crate) fn give_back(&mut self, piece: &Uint8Array) {
         self.buffer = Some(piece.buffer());
+    }
+
+    /// What is still to come is not wanted: whoever sends it is told.
+    pub(crate) async fn cancel(self) {
+        let _ = JsFuture::from(self.reader.cancel()).await;
     }
 
     /// How much all others of this isolate are read into.

@@ -68,11 +68,16 @@ pub async fn read_tail(
 /// How an object is asked for cuts. No [`Command`]: what is asked and answered is a text.
 pub(crate) const KEEP_CUTS: &str = "keep-cuts";
 
-/// Where the file can be cut for a playlist, as far as somebody has looked: a text of which the first line says what is known, and each
-/// other one is a cut. With it comes what whoever asks has found behind that, if anything: a line with what was known before, and then such a
-/// text. That counts where nobody has found anything there before: two that look at the same bytes find the same.
-pub fn keep_cuts(objects: &ObjectClient, upload: UploadId, found: String) -> LocalBoxFuture<'_, Result<String>> {
-    ask(objects, upload.to_string(), KEEP_CUTS, Ok(found))
+/// What is said to [`keep_cuts`] by somebody who wants to look at bytes that nobody has looked at.
+pub const MAY_I_LOOK: &str = "?";
+
+/// Where the file can be cut for a playlist, as far as somebody has looked. The answer's first line is the right to look, or empty where it was
+/// not asked for or somebody has it; then comes what is kept: a line that says what is known, and each other one is a cut.
+///
+/// What may be said is nothing, [`MAY_I_LOOK`], or what was found: a line with the right to look, and then, if there is anything, a line with what is known
+/// now, and the cuts behind those that are kept. It counts where nobody else has got the right since, and no bytes were given up.
+pub fn keep_cuts(objects: &ObjectClient, upload: UploadId, said: String) -> LocalBoxFuture<'_, Result<String>> {
+    ask(objects, upload.to_string(), KEEP_CUTS, Ok(said))
 }
 
 /// Opens a socket on which the object tells how the upload stands, now and at every change.

@@ -38,7 +38,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use crate::platform::error::Result;
 use serde::Serialize;
-use upload_session::session::{Decision, Session, StateChange};
+use upload_session::session::{Decision, Session, StateChange, Uncount};
 use upload_types::{api_error::ApiError, cost::Cost, units::UnixMs, upload::Snapshot};
 use worker::{DurableObject, Env, Request, Response, State, WebSocket, WebSocketIncomingMessage, durable_object};
 
@@ -74,6 +74,7 @@ pub struct UploadSession {
     pub(crate) history: HistoryRecorder,
     pub(crate) arrivals: RequestOrder,
     pub(crate) alarm: Alarm,
+    looker: playlist::Looker,
 }
 
 impl DurableObject for UploadSession {
@@ -88,6 +89,7 @@ impl DurableObject for UploadSession {
             history: HistoryRecorder::default(),
             arrivals: RequestOrder::default(),
             alarm: Alarm::default(),
+            looker: playlist::Looker::default(),
         }
     }
 
@@ -226,6 +228,9 @@ impl UploadSession {
             Arm::WithTheChange => self.alarm.must_ring_at(now, due(session), due(&after)),
             Arm::WhenAllIsDone => None,
         };
+        if change.uncount != Uncount::Nothing {
+            self.looker.forget();
+        }
         let history = self.history.changed(now, session, &change, &after);
         let (stored, rows) = metered(|| {
             tables::store(&self.state.storage(), session, &change, &history, content, || {

@@ -51,7 +51,7 @@ impl Cutter {
     pub fn found(&self) -> Option<String> {
         let is_worth = !self.cuts.is_empty() || self.is_done() || self.state.at - self.begun_at >= WORTH_KEEPING_BYTES;
         let known = self.state.written();
-        (is_worth && known != self.before).then(|| [&self.before, "\n", &known, "\n", &self.cuts].concat())
+        (is_worth && known != self.before).then(|| [&known, "\n", &self.cuts].concat())
     }
 
     /// What it knows by now.
