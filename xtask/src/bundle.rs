@@ -39,7 +39,7 @@ const SERVED: [&str; 2] = ["openapi.json", "errors.json"];
 /// together, and longer functions compress worse. `--low-memory-unused`: the first KiB is the far end of the stack, where nothing is
 /// addressed from below. No `local-cse`: what it keeps in a local instead of computing it again is less code, and compresses worse. No `memory-packing`: zeros compress to
 /// nothing, and what stands between the pieces of data does not.
-const OPTIMISING: &str = "-Os -ocimfs 0 -aimfs 1 -fimfs 5 --low-memory-unused --skip-pass=local-cse --skip-pass=memory-packing --coalesce-locals --reorder-locals --strip-debug --strip-producers";
+const OPTIMISING: &str = "-Os -ocimfs 0 -aimfs 3 -fimfs 5 --low-memory-unused --skip-pass=local-cse --skip-pass=memory-packing --coalesce-locals --reorder-locals --strip-debug --strip-producers";
 /// What it may use: what the compiler uses, and the exceptions of bindings that catch. Nothing that workerd may not know yet.
 const WASM_FEATURES: [&str; 8] = [
     "simd",
