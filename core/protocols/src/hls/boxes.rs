@@ -1,8 +1,10 @@
 //! Fragmented MP4 (ISO/IEC 14496-12): `moov` says what the tracks are, and is read once; then come fragments, each a `moof`, of which is read
-//! how long it is, and its bytes, which are passed over. Time is told by the first track of pictures, or by the first there is.
+//! how long it is, and its bytes, which are passed over. Time is told by the first track of pictures, or by the first there is; and where
+//! fragments come without it, by another one, as long as they do.
 //!
-//! A fragment must say where its samples are from where it stands itself: a player that comes late has not seen what was before it
-//! (RFC 8216, section 3.3).
+//! No fragment may say where its samples are from the beginning of the file: a player that comes late has not seen what was before it
+//! (RFC 8216, section 3.3). Without such a place they are counted from the `moof`, or from where the samples of the track before it end,
+//! and both move with the fragment.
 
 use super::{
     cutter::MOST_BOX_BYTES,
@@ -42,8 +44,9 @@ pub(super) fn step(state: &mut State, bytes: &[u8], cuts: &mut String) -> Option
             return None;
         }
     } else if name == b"mdat" {
-        // Before any fragment: it has its samples as a file does that is no recording.
-        if state.boundary == 0 {
+        // There is no fragment before it that has no bytes yet: it has its samples as a file does that is no recording, or those of a
+        // fragment that may have been cut off from it.
+        if state.data_end == 0 {
             state.kind = Kind::Unfit;
             return None;
         }
@@ -58,22 +61,20 @@ pub(super) fn arrive(state: &mut State, cuts: &mut String) {
         return;
     }
     state.ticks += state.data_ticks;
-    (state.boundary, state.data_end, state.data_ticks) = (state.at, 0, 0);
-    if state.is_key > 0 && state.is_long_enough() {
+    state.other_ticks = if state.data_ticks > 0 { 0 } else { state.other_ticks + state.data_other_ticks };
+    (state.boundary, state.data_end, state.data_ticks, state.data_other_ticks) = (state.at, 0, 0, 0);
+    if state.has_no_key == 0 && state.is_long_enough() {
         state.close(state.boundary, cuts);
     }
 }
 
-/// There are no more bytes than so many. A fragment that is cut off is left out.
+/// There are no more bytes than so many. A fragment that is cut off is left out, which is not whole.
 pub(super) fn end(state: &mut State, file_bytes: u64, cuts: &mut String) {
     if state.data_end == u64::MAX {
         (state.data_end, state.at) = (file_bytes, file_bytes);
     }
     if state.data_end <= file_bytes {
         arrive(state, cuts);
-    }
-    if state.ticks > 0 {
-        state.close(state.boundary, cuts);
     }
 }
 
@@ -88,22 +89,28 @@ fn head(state: &mut State, body: &[u8], size: u64) -> Option<()> {
         state.tracks += 1;
         let media = child(track, *b"mdia");
         let is_pictures = be32(child(media, *b"hdlr"), 8) == PICTURES;
+        let (id, timescale) = (behind_dates(child(track, *b"tkhd")), behind_dates(child(media, *b"mdhd")));
         if state.tracks == 1 || (is_pictures && !has_pictures) {
             has_pictures = is_pictures;
-            state.track = behind_dates(child(track, *b"tkhd"));
-            state.timescale = behind_dates(child(media, *b"mdhd"));
+            (state.other_track, state.other_timescale) = (state.track, state.timescale);
+            (state.track, state.timescale) = (id, timescale);
+        } else if state.other_track == 0 {
+            (state.other_track, state.other_timescale) = (id, timescale);
         }
     }
     // Without this it is a file that has no fragments.
     let mut has_fragments = false;
     for default in children(child(body, *b"mvex"), *b"trex") {
-        if be32(default, 4) == state.track {
+        let track = be32(default, 4);
+        if track == state.track {
             (state.sample_ticks, state.sample_flags) = (be32(default, 12), be32(default, 20));
             has_fragments = true;
+        } else if track == state.other_track {
+            state.other_sample_ticks = be32(default, 12);
         }
     }
     state.head_bytes = state.at + size;
-    state.start = state.head_bytes;
+    (state.head_from, state.start, state.boundary) = (1, state.head_bytes, state.head_bytes);
     (state.timescale > 0 && has_fragments).then_some(())
 }
 
@@ -117,30 +124,36 @@ fn fragment(state: &mut State, body: &[u8], cuts: &mut String) -> Option<()> {
     if state.head_bytes == 0 {
         return None;
     }
-    let (mut ticks, mut is_key, mut tracks) = (0_u64, false, 0);
+    let (mut ticks, mut other_ticks, mut is_key, mut tracks) = (0_u64, 0_u64, false, 0);
     for track in children(body, *b"traf") {
         tracks += 1;
         let run = Run::of(state, child(track, *b"tfhd"))?;
+        let mut run_ticks = 0_u64;
+        for samples in children(track, *b"trun") {
+            let (more, begins_with_key) = run.samples(samples);
+            is_key |= run.track == state.track && ticks == 0 && run_ticks == 0 && begins_with_key;
+            run_ticks = run_ticks.saturating_add(more);
+        }
         if run.track == state.track {
-            for samples in children(track, *b"trun") {
-                let (more, begins_with_key) = run.samples(samples);
-                is_key |= ticks == 0 && begins_with_key;
-                ticks = ticks.saturating_add(more);
-            }
+            ticks = ticks.saturating_add(run_ticks);
+        } else if run.track == state.other_track {
+            other_ticks = other_ticks.saturating_add(run_ticks);
         }
     }
-    if state.ms(ticks) > super::LONGEST_MS {
+    // Behind another one whose bytes have not come: nothing is cut between them, and they are as long as both.
+    let ticks = ticks.saturating_add(state.data_ticks);
+    let other_ticks = other_ticks.saturating_mul(state.timescale) / state.other_timescale.max(1);
+    let other_ticks = other_ticks.saturating_add(state.data_other_ticks);
+    let (before, more) = if ticks > 0 { (state.ticks, ticks) } else { (state.other_ticks, other_ticks) };
+    if state.ms(more) > super::LONGEST_MS {
         return None;
     }
-    let ticks = ticks.saturating_add(state.data_ticks);
-    if state.ticks > 0 && (is_key && state.is_long_enough() || state.is_too_long_with(ticks)) {
+    let may_come_in = is_key && state.data_end == 0 && state.is_long_enough();
+    if may_come_in || state.ms(before.saturating_add(more)) > super::LONGEST_MS {
         state.close(state.boundary, cuts);
     }
-    if state.boundary == 0 {
-        state.boundary = state.head_bytes;
-    }
-    state.data_ticks = ticks;
-    state.is_key = u64::from(is_key && tracks >= state.tracks);
+    (state.data_end, state.data_ticks, state.data_other_ticks) = (1, ticks, other_ticks);
+    state.has_no_key |= u64::from(!is_key || tracks < state.tracks);
     Some(())
 }
 
@@ -154,9 +167,9 @@ struct Run {
 impl Run {
     /// Of its `tfhd`; none where that counts from the beginning of the file.
     fn of(state: &State, header: &[u8]) -> Option<Self> {
-        let says = be32(header, 0);
-        let mut run =
-            Self { track: be32(header, 4), sample_ticks: state.sample_ticks, sample_flags: state.sample_flags };
+        let (says, track) = (be32(header, 0), be32(header, 4));
+        let sample_ticks = if track == state.track { state.sample_ticks } else { state.other_sample_ticks };
+        let mut run = Self { track, sample_ticks, sample_flags: state.sample_flags };
         if says & 0x1 != 0 {
             return None;
         }

@@ -16,6 +16,10 @@ pub(super) const MOST_BOX_BYTES: u64 = 1024 * 1024;
 /// What was looked at and has no cut is worth keeping from so many bytes on.
 const WORTH_KEEPING_BYTES: u64 = 4 * 1024 * 1024;
 
+/// What stands behind the last time that was told goes with the last segment, if it is less: a tenth of a second of MPEG-TS at 80 Mbit/s, or a
+/// fragment of MP4 with a word in it.
+const MOST_UNTIMED_BYTES: u64 = 1024 * 1024;
+
 /// Somebody who looks.
 #[derive(Debug, Default)]
 pub struct Cutter {
@@ -94,15 +98,20 @@ impl Cutter {
 
     /// The file has so many bytes, and it has seen all that it wants of them.
     pub fn end(&mut self, file_bytes: u64) {
-        match self.state.kind {
-            Kind::Mp4 => boxes::end(&mut self.state, file_bytes, &mut self.cuts),
-            Kind::Ts => self.state.close(file_bytes, &mut self.cuts),
-            Kind::Unknown | Kind::Unfit => {}
+        let mut end = file_bytes;
+        if self.state.kind == Kind::Mp4 {
+            boxes::end(&mut self.state, file_bytes, &mut self.cuts);
+            end = self.state.boundary;
         }
-        if self.state.cuts == 0 {
-            self.state.kind = Kind::Unfit;
+        let state = &mut self.state;
+        let has_time = state.ticks.max(state.other_ticks) > 0;
+        let told_at = if has_time { state.boundary } else { state.start };
+        if (has_time || state.cuts > 0) && end.saturating_sub(told_at) <= MOST_UNTIMED_BYTES {
+            state.close(end, &mut self.cuts);
+        } else {
+            state.kind = Kind::Unfit;
         }
-        self.state.ended = 1;
+        state.ended = 1;
     }
 
     /// How many of these bytes have been looked at, or are not wanted; none where more must be seen.

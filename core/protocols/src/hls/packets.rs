@@ -1,8 +1,8 @@
 //! MPEG-TS (ISO/IEC 13818-1): packets of 188 bytes. Time is told by the first PID that has a clock, which is that of the pictures as recorders
 //! make it. A segment begins where a packet of this PID says that somebody may come in there, with the tables before it; where none says so
-//! for as long as a segment may be, at any picture or sound.
+//! for as long as a segment may be, at any picture or sound, and a player that begins there is shown the first tables that there were.
 
-use super::state::State;
+use super::state::{Kind, State};
 
 const PACKET_BYTES: usize = 188;
 
@@ -19,6 +19,13 @@ const LONGEST_WAIT_MS: u64 = 10_200;
 /// A clock that leaps further, or back, is another one from there on.
 const LONGEST_LEAP: u64 = 10 * TICKS;
 
+/// Without a word of the clock for so long nothing is known of the time. It has to say something ten times a second (ISO/IEC 13818-1, 2.7.2):
+/// of a stream that says something each second, these are 67 Mbit.
+const LONGEST_SILENCE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Tables that stand together are shorter: those of a recorder are two or three packets, in which others of sound may stand.
+const MOST_HEAD_BYTES: u64 = 16 * PACKET_BYTES as u64;
+
 /// Whether a file that begins so may be one; none where nothing is known of it.
 pub(super) fn may_begin(bytes: &[u8]) -> Option<bool> {
     bytes.first().map(|first| *first == SYNC)
@@ -33,9 +40,15 @@ pub(super) fn is_one(bytes: &[u8]) -> Option<bool> {
 /// Looks at a packet. What is none is passed byte by byte, until two stand behind one another.
 pub(super) fn step(state: &mut State, bytes: &[u8], cuts: &mut String) -> Option<u64> {
     let (packet, behind) = bytes.split_at_checked(PACKET_BYTES)?;
-    if packet[0] != SYNC || behind.first().is_some_and(|next| *next != SYNC) {
+    if state.at.saturating_sub(state.boundary) > LONGEST_SILENCE_BYTES {
+        state.kind = Kind::Unfit;
+        return None;
+    }
+    if packet[0] != SYNC || (state.is_lost > 0 && *behind.first()? != SYNC) {
+        state.is_lost = 1;
         return Some(1);
     }
+    state.is_lost = 0;
     state.timescale = TICKS;
     look(state, packet, cuts);
     Some(PACKET_BYTES as u64)
@@ -55,8 +68,14 @@ fn look(state: &mut State, packet: &[u8], cuts: &mut String) {
     if state.clock_pid != pid + 1 {
         return;
     }
-    let passed = if has_clock { tell(state, &packet[6..11]) } else { 0 };
     let end = if state.tables_at > 0 { state.tables_at - 1 } else { state.at };
+    let tables_bytes = state.at - end;
+    // More than one packet: one has the list of programs alone.
+    if state.head_bytes == 0 && tables_bytes > PACKET_BYTES as u64 && tables_bytes <= MOST_HEAD_BYTES {
+        (state.head_at, state.head_bytes) = (end, tables_bytes);
+    }
+    let passed = if has_clock { tell(state, &packet[6..11]) } else { 0 };
+    let cuts_before = state.cuts;
     if state.is_too_long_with(passed) {
         state.close(end, cuts);
     }
@@ -66,6 +85,9 @@ fn look(state: &mut State, packet: &[u8], cuts: &mut String) {
     if may_come_in || must_end {
         state.close(end, cuts);
     }
+    if state.cuts > cuts_before && state.tables_at == 0 && state.head_bytes > 0 && state.head_from == 0 {
+        state.head_from = state.cuts + 1;
+    }
     state.tables_at = 0;
 }
 
@@ -74,7 +96,7 @@ fn look(state: &mut State, packet: &[u8], cuts: &mut String) {
 fn tell(state: &mut State, says: &[u8]) -> u64 {
     let clock = says.iter().fold(0, |clock, byte| clock << 8 | u64::from(*byte)) >> 7;
     let before = state.clock.checked_sub(1).unwrap_or(clock);
-    state.clock = clock + 1;
+    (state.clock, state.boundary) = (clock + 1, state.at);
     let passed = (clock + CLOCK_END - before) % CLOCK_END;
     if passed <= LONGEST_LEAP { passed } else { 0 }
 }
