@@ -19,9 +19,9 @@ const LONGEST_WAIT_MS: u64 = 10_200;
 /// A clock that leaps further, or back, is another one from there on.
 const LONGEST_LEAP: u64 = 10 * TICKS;
 
-/// Without a word of the clock for so long nothing is known of the time. It has to say something ten times a second (ISO/IEC 13818-1, 2.7.2):
+/// Where the clock does not go on for so long, nothing is known of the time. It has to say something ten times a second (ISO/IEC 13818-1, 2.7.2):
 /// of a stream that says something each second, these are 67 Mbit.
-const LONGEST_SILENCE_BYTES: u64 = 8 * 1024 * 1024;
+pub(super) const LONGEST_SILENCE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Tables that stand together are shorter: those of a recorder are two or three packets, in which others of sound may stand.
 const MOST_HEAD_BYTES: u64 = 16 * PACKET_BYTES as u64;
@@ -79,7 +79,10 @@ fn look(state: &mut State, packet: &[u8], cuts: &mut String) {
     if state.is_too_long_with(passed) {
         state.close(end, cuts);
     }
-    state.ticks += passed;
+    if passed > 0 {
+        state.ticks += passed;
+        state.boundary = state.at;
+    }
     let may_come_in = flags & 0x40 != 0 && state.is_long_enough();
     let must_end = state.ms(state.ticks) >= LONGEST_WAIT_MS && (packet[1] & 0x40 != 0 || has_clock);
     if may_come_in || must_end {
@@ -96,7 +99,7 @@ fn look(state: &mut State, packet: &[u8], cuts: &mut String) {
 fn tell(state: &mut State, says: &[u8]) -> u64 {
     let clock = says.iter().fold(0, |clock, byte| clock << 8 | u64::from(*byte)) >> 7;
     let before = state.clock.checked_sub(1).unwrap_or(clock);
-    (state.clock, state.boundary) = (clock + 1, state.at);
+    state.clock = clock + 1;
     let passed = (clock + CLOCK_END - before) % CLOCK_END;
     if passed <= LONGEST_LEAP { passed } else { 0 }
 }

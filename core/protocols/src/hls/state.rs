@@ -51,7 +51,7 @@ pub(super) struct State {
     pub(super) other_sample_ticks: u64,
     /// MP4: how long that one went on since the track that time is told by has ended, if it has.
     pub(super) other_ticks: u64,
-    /// MP4: where the last whole fragment ends. TS: where the clock said something last.
+    /// MP4: where the last whole fragment ends. TS: where the clock went on last.
     pub(super) boundary: u64,
     /// MP4: where the fragment ends whose bytes are passed over; 1 where they have not begun, 0 where there is none.
     pub(super) data_end: u64,
