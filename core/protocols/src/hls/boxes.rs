@@ -1,6 +1,6 @@
 //! Fragmented MP4 (ISO/IEC 14496-12): `moov` says what the tracks are, and is read once; then come fragments, each a `moof`, of which is read
 //! how long it is, and its bytes, which are passed over. Time is told by the first track of pictures, or by the first there is; and where
-//! fragments come without it, by another one, as long as they do.
+//! fragments come without it, by another one, for as long as they do.
 //!
 //! No fragment may say where its samples are from the beginning of the file: a player that comes late has not seen what was before it
 //! (RFC 8216, section 3.3). Without such a place they are counted from the `moof`, or from where the samples of the track before it end,
@@ -150,6 +150,7 @@ fn fragment(state: &mut State, body: &[u8], cuts: &mut String) -> Option<()> {
     }
     let may_come_in = is_key && state.data_end == 0 && state.is_long_enough();
     if may_come_in || state.ms(before.saturating_add(more)) > super::LONGEST_MS {
+        state.ticks = state.ticks.max(before);
         state.close(state.boundary, cuts);
     }
     (state.data_end, state.data_ticks, state.data_other_ticks) = (1, ticks, other_ticks);

@@ -104,9 +104,9 @@ impl Cutter {
             end = self.state.boundary;
         }
         let state = &mut self.state;
-        let has_time = state.ticks.max(state.other_ticks) > 0;
-        let told_at = if has_time { state.boundary } else { state.start };
-        if (has_time || state.cuts > 0) && end.saturating_sub(told_at) <= MOST_UNTIMED_BYTES {
+        state.ticks = state.ticks.max(state.other_ticks);
+        let told_at = if state.ticks > 0 { state.boundary } else { state.start };
+        if (state.ticks > 0 || state.cuts > 0) && end.saturating_sub(told_at) <= MOST_UNTIMED_BYTES {
             state.close(end, &mut self.cuts);
         } else {
             state.kind = Kind::Unfit;

@@ -42,6 +42,9 @@ fn sound_that_goes_on_behind_the_pictures_is_cut_by_its_own_time() {
     assert_eq!(all_of(&word, usual_head().len()), [4000, 200]);
     let word = [recording(&[(4000, true), (2000, true)]), alone(2, 200, 900)].concat();
     assert_eq!(all_of(&word, usual_head().len()), [4000, 2000]);
+    // A track in fragments of its own, which are never as long as those of the other.
+    let pairs = [usual_head(), [alone(1, 4000, 90), alone(2, 4020, 90)].concat().repeat(3)].concat();
+    assert_eq!(all_of(&pairs, usual_head().len()), [4000, 4000, 4020]);
     // No pictures at all, though there is a track of them.
     let sound = [usual_head(), alone(2, 4000, 900).repeat(3)].concat();
     assert_eq!(all_of(&sound, usual_head().len()), [8000, 4000]);
