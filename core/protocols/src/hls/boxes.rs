@@ -85,11 +85,12 @@ fn head(state: &mut State, body: &[u8], size: u64) -> Option<()> {
         return None;
     }
     let mut has_pictures = false;
-    for track in children(body, *b"trak") {
+    let mut left = body;
+    while let Some(track) = next(&mut left, b"trak") {
         state.tracks += 1;
-        let media = child(track, *b"mdia");
-        let is_pictures = be32(child(media, *b"hdlr"), 8) == PICTURES;
-        let (id, timescale) = (behind_dates(child(track, *b"tkhd")), behind_dates(child(media, *b"mdhd")));
+        let media = child(track, b"mdia");
+        let is_pictures = be32(child(media, b"hdlr"), 8) == PICTURES;
+        let (id, timescale) = (behind_dates(child(track, b"tkhd")), behind_dates(child(media, b"mdhd")));
         if state.tracks == 1 || (is_pictures && !has_pictures) {
             has_pictures = is_pictures;
             (state.other_track, state.other_timescale) = (state.track, state.timescale);
@@ -100,7 +101,8 @@ fn head(state: &mut State, body: &[u8], size: u64) -> Option<()> {
     }
     // Without this it is a file that has no fragments.
     let mut has_fragments = false;
-    for default in children(child(body, *b"mvex"), *b"trex") {
+    let mut left = child(body, b"mvex");
+    while let Some(default) = next(&mut left, b"trex") {
         let track = be32(default, 4);
         if track == state.track {
             (state.sample_ticks, state.sample_flags) = (be32(default, 12), be32(default, 20));
@@ -125,11 +127,12 @@ fn fragment(state: &mut State, body: &[u8], cuts: &mut String) -> Option<()> {
         return None;
     }
     let (mut ticks, mut other_ticks, mut is_key, mut tracks) = (0_u64, 0_u64, false, 0);
-    for track in children(body, *b"traf") {
+    let mut left = body;
+    while let Some(mut track) = next(&mut left, b"traf") {
         tracks += 1;
-        let run = Run::of(state, child(track, *b"tfhd"))?;
+        let run = Run::of(state, child(track, b"tfhd"))?;
         let mut run_ticks = 0_u64;
-        for samples in children(track, *b"trun") {
+        while let Some(samples) = next(&mut track, b"trun") {
             let (more, begins_with_key) = run.samples(samples);
             is_key |= run.track == state.track && ticks == 0 && run_ticks == 0 && begins_with_key;
             run_ticks = run_ticks.saturating_add(more);
@@ -213,24 +216,22 @@ impl Run {
     }
 }
 
-/// The boxes of this name in a box, as far as they are whole. There are few: a box of a mebibyte at most is looked at.
-fn children(mut body: &[u8], name: [u8; 4]) -> Vec<&[u8]> {
-    let mut found = Vec::new();
-    while let size = place(be32(body, 0))
-        && size >= 8
-        && let Some((whole, rest)) = body.split_at_checked(size)
-    {
-        if whole[4..8] == name {
-            found.push(&whole[8..]);
+/// The next box of this name in what is left of a box, as far as it is whole; nothing is left where there is none.
+fn next<'a>(left: &mut &'a [u8], name: &[u8; 4]) -> Option<&'a [u8]> {
+    loop {
+        let (whole, rest) = left.split_at_checked(place(be32(left, 0)))?;
+        *left = rest;
+        // One that has no head has no size that can be gone on by.
+        let body = whole.get(8..)?;
+        if whole.get(4..8) == Some(name) {
+            return Some(body);
         }
-        body = rest;
     }
-    found
 }
 
 /// The first of them; nothing where there is none.
-fn child(body: &[u8], name: [u8; 4]) -> &[u8] {
-    children(body, name).first().copied().unwrap_or_default()
+fn child<'a>(mut body: &'a [u8], name: &[u8; 4]) -> &'a [u8] {
+    next(&mut body, name).unwrap_or_default()
 }
 
 /// A place in what is at hand; one that is far behind it where it is no such place.
