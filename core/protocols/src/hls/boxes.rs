@@ -68,16 +68,6 @@ pub(super) fn arrive(state: &mut State, cuts: &mut String) {
     }
 }
 
-/// There are no more bytes than so many. A fragment that is cut off is left out, which is not whole.
-pub(super) fn end(state: &mut State, file_bytes: u64, cuts: &mut String) {
-    if state.data_end == u64::MAX {
-        (state.data_end, state.at) = (file_bytes, file_bytes);
-    }
-    if state.data_end <= file_bytes {
-        arrive(state, cuts);
-    }
-}
-
 /// `moov`: nothing where what it describes cannot be cut.
 fn head(state: &mut State, body: &[u8], size: u64) -> Option<()> {
     if state.head_bytes > 0 {
@@ -145,7 +135,8 @@ fn fragment(state: &mut State, body: &[u8], cuts: &mut String) -> Option<()> {
     }
     // Behind another one whose bytes have not come: nothing is cut between them, and they are as long as both.
     let ticks = ticks.saturating_add(state.data_ticks);
-    let other_ticks = other_ticks.saturating_mul(state.timescale) / state.other_timescale.max(1);
+    // In parts of a second as the other one's are: up to 31 bits of them, which are more than a segment, fit with a timescale of 32.
+    let other_ticks = other_ticks.min(1 << 31) * state.timescale / state.other_timescale.max(1);
     let other_ticks = other_ticks.saturating_add(state.data_other_ticks);
     let (before, more) = if ticks > 0 { (state.ticks, ticks) } else { (state.other_ticks, other_ticks) };
     if state.ms(more) > super::LONGEST_MS {
@@ -177,18 +168,11 @@ impl Run {
         if says & 0x1 != 0 {
             return None;
         }
-        let mut at = 8;
-        for flag in [0x2, 0x8, 0x10, 0x20] {
-            if says & flag == 0 {
-                continue;
-            }
-            let value = be32(header, at);
-            at += 4;
-            match flag {
-                0x8 => run.sample_ticks = value,
-                0x20 => run.sample_flags = value,
-                _ => {}
-            }
+        if says & 0x8 != 0 {
+            run.sample_ticks = be32(header, 8 + words(says & 0x2));
+        }
+        if says & 0x20 != 0 {
+            run.sample_flags = be32(header, 8 + words(says & 0x1a));
         }
         Some(run)
     }
@@ -196,24 +180,29 @@ impl Run {
     /// How long the samples of a `trun` are, and whether the first can be shown without others.
     fn samples(&self, run: &[u8]) -> (u64, bool) {
         let (says, count) = (be32(run, 0), be32(run, 4));
-        let words = |flags: u64| (says & flags).count_ones() as usize * 4;
-        let first = 8 + words(0x5);
+        let first = 8 + words(says & 0x5);
         let flags = if says & 0x4 != 0 {
-            be32(run, 8 + words(0x1))
+            be32(run, 8 + words(says & 0x1))
         } else if says & 0x400 != 0 {
-            be32(run, first + words(0x300))
+            be32(run, first + words(says & 0x300))
         } else {
             self.sample_flags
         };
-        let mut ticks = count.saturating_mul(self.sample_ticks);
+        // Both are of 32 bits.
+        let mut ticks = count * self.sample_ticks;
         if says & 0x100 != 0 {
             ticks = 0;
-            for sample in run.get(first..).unwrap_or_default().chunks_exact(words(0xf00)).take(place(count)) {
+            for sample in run.get(first..).unwrap_or_default().chunks_exact(words(says & 0xf00)).take(place(count)) {
                 ticks += be32(sample, 0);
             }
         }
         (ticks, flags & IS_NO_KEY == 0)
     }
+}
+
+/// How many bytes the words have that are there by these flags, one for each.
+fn words(flags: u64) -> usize {
+    flags.count_ones() as usize * 4
 }
 
 /// The next box of this name in what is left of a box, as far as it is whole; nothing is left where there is none.

@@ -96,14 +96,14 @@ impl Cutter {
         }
     }
 
-    /// The file has so many bytes, and it has seen all that it wants of them.
+    /// The file has so many bytes, and it has seen all that it wants of them. A fragment that is cut off is left out, which is not whole.
     pub fn end(&mut self, file_bytes: u64) {
-        let mut end = file_bytes;
-        if self.state.kind == Kind::Mp4 {
-            boxes::end(&mut self.state, file_bytes, &mut self.cuts);
-            end = self.state.boundary;
+        if self.state.data_end == u64::MAX {
+            (self.state.data_end, self.state.at) = (file_bytes, file_bytes);
         }
+        self.reached(file_bytes);
         let state = &mut self.state;
+        let end = if state.kind == Kind::Mp4 { state.boundary } else { file_bytes };
         state.ticks = state.ticks.max(state.other_ticks);
         let told_at = if state.ticks > 0 { state.boundary } else { state.start };
         if (state.ticks > 0 || state.cuts > 0) && end.saturating_sub(told_at) <= MOST_UNTIMED_BYTES {

@@ -75,7 +75,6 @@ fn look(state: &mut State, packet: &[u8], cuts: &mut String) {
         (state.head_at, state.head_bytes) = (end, tables_bytes);
     }
     let passed = if has_clock { tell(state, &packet[6..11]) } else { 0 };
-    let cuts_before = state.cuts;
     if state.is_too_long_with(passed) {
         state.close(end, cuts);
     }
@@ -88,7 +87,8 @@ fn look(state: &mut State, packet: &[u8], cuts: &mut String) {
     if may_come_in || must_end {
         state.close(end, cuts);
     }
-    if state.cuts > cuts_before && state.tables_at == 0 && state.head_bytes > 0 && state.head_from == 0 {
+    // Cut right here, with no tables before it.
+    if state.start == state.at && state.head_bytes > 0 && state.head_from == 0 {
         state.head_from = state.cuts + 1;
     }
     state.tables_at = 0;

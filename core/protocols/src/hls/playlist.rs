@@ -31,7 +31,7 @@ pub fn written(kept: &str, query: &str) -> Result<String, ApiError> {
     // The last parameter is read by nobody here: there are players that want to see an extension, and look at the end.
     let joint = if query.is_empty() { "?" } else { "&" };
     let address = ["content", query, joint, "as=", extension].concat();
-    if state.cuts.saturating_mul(address.len() as u64 + MOST_LINE_BYTES) > MOST_BYTES {
+    if state.cuts > MOST_BYTES / (address.len() as u64 + MOST_LINE_BYTES) {
         return Err(ApiError::NoPlaylist);
     }
     // 7 is what a head of fragmented MP4 and one of MPEG-TS need, and is the same before it is known what comes.

@@ -132,7 +132,7 @@ impl State {
 
     /// So much time in milliseconds.
     pub(super) fn ms(&self, ticks: u64) -> u64 {
-        ticks.saturating_mul(1000) / self.timescale.max(1)
+        ticks.min(u64::MAX / 1000) * 1000 / self.timescale.max(1)
     }
 
     /// Whether the segment is long enough to end where it fits.
