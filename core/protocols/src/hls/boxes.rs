@@ -139,11 +139,11 @@ fn fragment(state: &mut State, body: &[u8], cuts: &mut String) -> Option<()> {
     let other_ticks = other_ticks.min(1 << 31) * state.timescale / state.other_timescale.max(1);
     let other_ticks = other_ticks.saturating_add(state.data_other_ticks);
     let (before, more) = if ticks > 0 { (state.ticks, ticks) } else { (state.other_ticks, other_ticks) };
-    if state.ms(more) > super::LONGEST_MS {
+    if state.is_too_long(more) {
         return None;
     }
     let may_come_in = is_key && state.data_end == 0 && state.is_long_enough();
-    if may_come_in || state.ms(before.saturating_add(more)) > super::LONGEST_MS {
+    if may_come_in || state.is_too_long(before + more) {
         state.ticks = state.ticks.max(before);
         state.close(state.boundary, cuts);
     }
@@ -206,7 +206,7 @@ fn words(flags: u64) -> usize {
 }
 
 /// The next box of this name in what is left of a box, as far as it is whole; nothing is left where there is none.
-fn next<'a>(left: &mut &'a [u8], name: &[u8; 4]) -> Option<&'a [u8]> {
+fn next<'a>(left: &mut &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     loop {
         let (whole, rest) = left.split_at_checked(place(be32(left, 0)))?;
         *left = rest;
@@ -219,7 +219,7 @@ fn next<'a>(left: &mut &'a [u8], name: &[u8; 4]) -> Option<&'a [u8]> {
 }
 
 /// The first of them; nothing where there is none.
-fn child<'a>(mut body: &'a [u8], name: &[u8; 4]) -> &'a [u8] {
+fn child<'a>(mut body: &'a [u8], name: &[u8]) -> &'a [u8] {
     next(&mut body, name).unwrap_or_default()
 }
 

@@ -75,7 +75,7 @@ fn look(state: &mut State, packet: &[u8], cuts: &mut String) {
         (state.head_at, state.head_bytes) = (end, tables_bytes);
     }
     let passed = if has_clock { tell(state, &packet[6..11]) } else { 0 };
-    if state.is_too_long_with(passed) {
+    if state.is_too_long(state.ticks + passed) {
         state.close(end, cuts);
     }
     if passed > 0 {

@@ -42,9 +42,9 @@ pub fn written(kept: &str, query: &str) -> Result<String, ApiError> {
         cuts = rest;
         number += 1;
         if number == state.head_from {
-            for piece in ["#EXT-X-MAP:URI=\"", &address, "\",BYTERANGE=\""] {
-                text.push_str(piece);
-            }
+            text.push_str("#EXT-X-MAP:URI=\"");
+            text.push_str(&address);
+            text.push_str("\",BYTERANGE=\"");
             push(&mut text, state.head_bytes, "@");
             push(&mut text, state.head_at, "\"\n");
         }

@@ -140,9 +140,9 @@ impl State {
         self.ms(self.ticks) >= if self.cuts < FIRST_CUTS { LEAST_MS } else { LEAST_LATER_MS }
     }
 
-    /// Whether it would be too long with so much more.
-    pub(super) fn is_too_long_with(&self, ticks: u64) -> bool {
-        self.ms(self.ticks.saturating_add(ticks)) > LONGEST_MS
+    /// Whether a segment of so much time is too long.
+    pub(super) fn is_too_long(&self, ticks: u64) -> bool {
+        self.ms(ticks) > LONGEST_MS
     }
 
     /// The segment ends here.
