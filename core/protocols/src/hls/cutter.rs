@@ -130,8 +130,8 @@ impl Cutter {
 
 /// What a file is that begins so; none where more must be seen.
 fn kind(bytes: &[u8]) -> Option<Kind> {
-    if packets::may_begin(bytes)? {
-        return packets::is_one(bytes).map(|is_one| if is_one { Kind::Ts } else { Kind::Unfit });
+    if packets::is_one(bytes)? {
+        return Some(Kind::Ts);
     }
     let name = bytes.get(4..8)?;
     Some(if matches!(name, b"ftyp" | b"styp" | b"moov") { Kind::Mp4 } else { Kind::Unfit })

@@ -26,15 +26,9 @@ pub(super) const LONGEST_SILENCE_BYTES: u64 = 8 * 1024 * 1024;
 /// Tables that stand together are shorter: those of a recorder are two or three packets, in which others of sound may stand.
 const MOST_HEAD_BYTES: u64 = 16 * PACKET_BYTES as u64;
 
-/// Whether a file that begins so may be one; none where nothing is known of it.
-pub(super) fn may_begin(bytes: &[u8]) -> Option<bool> {
-    bytes.first().map(|first| *first == SYNC)
-}
-
-/// Whether it is one; none where more must be seen.
+/// Whether a file is one that begins so; none where more must be seen.
 pub(super) fn is_one(bytes: &[u8]) -> Option<bool> {
-    let third = bytes.get(2 * PACKET_BYTES)?;
-    Some(*third == SYNC && bytes.get(PACKET_BYTES) == Some(&SYNC))
+    Some(*bytes.first()? == SYNC && *bytes.get(PACKET_BYTES)? == SYNC && *bytes.get(2 * PACKET_BYTES)? == SYNC)
 }
 
 /// Looks at a packet. What is none is passed byte by byte, until two stand behind one another.
