@@ -1,8 +1,10 @@
 //! Fragmented MP4 (ISO/IEC 14496-12): `moov` says what the tracks are, and is read once; then come fragments, each a `moof`, of which is read
-//! how long it is, and its bytes, which are passed over. Time is told by the first track of pictures, or by the first there is.
+//! how long it is, and its bytes, which are passed over. Time is told by the first track of pictures, or by the first there is; and where
+//! fragments come without it, by another one, for as long as they do.
 //!
-//! A fragment must say where its samples are from where it stands itself: a player that comes late has not seen what was before it
-//! (RFC 8216, section 3.3).
+//! No fragment may say where its samples are from the beginning of the file: a player that comes late has not seen what was before it
+//! (RFC 8216, section 3.3). Without such a place they are counted from the `moof`, or from where the samples of the track before it end,
+//! and both move with the fragment.
 
 use super::{
     cutter::MOST_BOX_BYTES,
@@ -42,8 +44,9 @@ pub(super) fn step(state: &mut State, bytes: &[u8], cuts: &mut String) -> Option
             return None;
         }
     } else if name == b"mdat" {
-        // Before any fragment: it has its samples as a file does that is no recording.
-        if state.boundary == 0 {
+        // There is no fragment before it that has no bytes yet: it has its samples as a file does that is no recording, or those of a
+        // fragment that may have been cut off from it.
+        if state.data_end == 0 {
             state.kind = Kind::Unfit;
             return None;
         }
@@ -58,21 +61,9 @@ pub(super) fn arrive(state: &mut State, cuts: &mut String) {
         return;
     }
     state.ticks += state.data_ticks;
-    (state.boundary, state.data_end, state.data_ticks) = (state.at, 0, 0);
-    if state.is_key > 0 && state.is_long_enough() {
-        state.close(state.boundary, cuts);
-    }
-}
-
-/// There are no more bytes than so many. A fragment that is cut off is left out.
-pub(super) fn end(state: &mut State, file_bytes: u64, cuts: &mut String) {
-    if state.data_end == u64::MAX {
-        (state.data_end, state.at) = (file_bytes, file_bytes);
-    }
-    if state.data_end <= file_bytes {
-        arrive(state, cuts);
-    }
-    if state.ticks > 0 {
+    state.other_ticks = if state.data_ticks > 0 { 0 } else { state.other_ticks + state.data_other_ticks };
+    (state.boundary, state.data_end, state.data_ticks, state.data_other_ticks) = (state.at, 0, 0, 0);
+    if state.has_no_key == 0 && state.is_long_enough() {
         state.close(state.boundary, cuts);
     }
 }
@@ -84,26 +75,34 @@ fn head(state: &mut State, body: &[u8], size: u64) -> Option<()> {
         return None;
     }
     let mut has_pictures = false;
-    for track in children(body, *b"trak") {
+    let mut left = body;
+    while let Some(track) = next(&mut left, b"trak") {
         state.tracks += 1;
-        let media = child(track, *b"mdia");
-        let is_pictures = be32(child(media, *b"hdlr"), 8) == PICTURES;
+        let media = child(track, b"mdia");
+        let is_pictures = be32(child(media, b"hdlr"), 8) == PICTURES;
+        let (id, timescale) = (behind_dates(child(track, b"tkhd")), behind_dates(child(media, b"mdhd")));
         if state.tracks == 1 || (is_pictures && !has_pictures) {
             has_pictures = is_pictures;
-            state.track = behind_dates(child(track, *b"tkhd"));
-            state.timescale = behind_dates(child(media, *b"mdhd"));
+            (state.other_track, state.other_timescale) = (state.track, state.timescale);
+            (state.track, state.timescale) = (id, timescale);
+        } else if state.other_track == 0 {
+            (state.other_track, state.other_timescale) = (id, timescale);
         }
     }
     // Without this it is a file that has no fragments.
     let mut has_fragments = false;
-    for default in children(child(body, *b"mvex"), *b"trex") {
-        if be32(default, 4) == state.track {
+    let mut left = child(body, b"mvex");
+    while let Some(default) = next(&mut left, b"trex") {
+        let track = be32(default, 4);
+        if track == state.track {
             (state.sample_ticks, state.sample_flags) = (be32(default, 12), be32(default, 20));
             has_fragments = true;
+        } else if track == state.other_track {
+            state.other_sample_ticks = be32(default, 12);
         }
     }
     state.head_bytes = state.at + size;
-    state.start = state.head_bytes;
+    (state.head_from, state.start, state.boundary) = (1, state.head_bytes, state.head_bytes);
     (state.timescale > 0 && has_fragments).then_some(())
 }
 
@@ -117,30 +116,39 @@ fn fragment(state: &mut State, body: &[u8], cuts: &mut String) -> Option<()> {
     if state.head_bytes == 0 {
         return None;
     }
-    let (mut ticks, mut is_key, mut tracks) = (0_u64, false, 0);
-    for track in children(body, *b"traf") {
+    let (mut ticks, mut other_ticks, mut is_key, mut tracks) = (0_u64, 0_u64, false, 0);
+    let mut left = body;
+    while let Some(mut track) = next(&mut left, b"traf") {
         tracks += 1;
-        let run = Run::of(state, child(track, *b"tfhd"))?;
+        let run = Run::of(state, child(track, b"tfhd"))?;
+        let mut run_ticks = 0_u64;
+        while let Some(samples) = next(&mut track, b"trun") {
+            let (more, begins_with_key) = run.samples(samples);
+            is_key |= run.track == state.track && ticks == 0 && run_ticks == 0 && begins_with_key;
+            run_ticks = run_ticks.saturating_add(more);
+        }
         if run.track == state.track {
-            for samples in children(track, *b"trun") {
-                let (more, begins_with_key) = run.samples(samples);
-                is_key |= ticks == 0 && begins_with_key;
-                ticks = ticks.saturating_add(more);
-            }
+            ticks = ticks.saturating_add(run_ticks);
+        } else if run.track == state.other_track {
+            other_ticks = other_ticks.saturating_add(run_ticks);
         }
     }
-    if state.ms(ticks) > super::LONGEST_MS {
+    // Behind another one whose bytes have not come: nothing is cut between them, and they are as long as both.
+    let ticks = ticks.saturating_add(state.data_ticks);
+    // In parts of a second as the other one's are: up to 31 bits of them, which are more than a segment, fit with a timescale of 32.
+    let other_ticks = other_ticks.min(1 << 31) * state.timescale / state.other_timescale.max(1);
+    let other_ticks = other_ticks.saturating_add(state.data_other_ticks);
+    let (before, more) = if ticks > 0 { (state.ticks, ticks) } else { (state.other_ticks, other_ticks) };
+    if state.is_too_long(more) {
         return None;
     }
-    let ticks = ticks.saturating_add(state.data_ticks);
-    if state.ticks > 0 && (is_key && state.is_long_enough() || state.is_too_long_with(ticks)) {
+    let may_come_in = is_key && state.data_end == 0 && state.is_long_enough();
+    if may_come_in || state.is_too_long(before + more) {
+        state.ticks = state.ticks.max(before);
         state.close(state.boundary, cuts);
     }
-    if state.boundary == 0 {
-        state.boundary = state.head_bytes;
-    }
-    state.data_ticks = ticks;
-    state.is_key = u64::from(is_key && tracks >= state.tracks);
+    (state.data_end, state.data_ticks, state.data_other_ticks) = (1, ticks, other_ticks);
+    state.has_no_key |= u64::from(!is_key || tracks < state.tracks);
     Some(())
 }
 
@@ -154,24 +162,17 @@ struct Run {
 impl Run {
     /// Of its `tfhd`; none where that counts from the beginning of the file.
     fn of(state: &State, header: &[u8]) -> Option<Self> {
-        let says = be32(header, 0);
-        let mut run =
-            Self { track: be32(header, 4), sample_ticks: state.sample_ticks, sample_flags: state.sample_flags };
+        let (says, track) = (be32(header, 0), be32(header, 4));
+        let sample_ticks = if track == state.track { state.sample_ticks } else { state.other_sample_ticks };
+        let mut run = Self { track, sample_ticks, sample_flags: state.sample_flags };
         if says & 0x1 != 0 {
             return None;
         }
-        let mut at = 8;
-        for flag in [0x2, 0x8, 0x10, 0x20] {
-            if says & flag == 0 {
-                continue;
-            }
-            let value = be32(header, at);
-            at += 4;
-            match flag {
-                0x8 => run.sample_ticks = value,
-                0x20 => run.sample_flags = value,
-                _ => {}
-            }
+        if says & 0x8 != 0 {
+            run.sample_ticks = be32(header, 8 + words(says & 0x2));
+        }
+        if says & 0x20 != 0 {
+            run.sample_flags = be32(header, 8 + words(says & 0x1a));
         }
         Some(run)
     }
@@ -179,19 +180,19 @@ impl Run {
     /// How long the samples of a `trun` are, and whether the first can be shown without others.
     fn samples(&self, run: &[u8]) -> (u64, bool) {
         let (says, count) = (be32(run, 0), be32(run, 4));
-        let words = |flags: u64| (says & flags).count_ones() as usize * 4;
-        let first = 8 + words(0x5);
+        let first = 8 + words(says & 0x5);
         let flags = if says & 0x4 != 0 {
-            be32(run, 8 + words(0x1))
+            be32(run, 8 + words(says & 0x1))
         } else if says & 0x400 != 0 {
-            be32(run, first + words(0x300))
+            be32(run, first + words(says & 0x300))
         } else {
             self.sample_flags
         };
-        let mut ticks = count.saturating_mul(self.sample_ticks);
+        // Both are of 32 bits.
+        let mut ticks = count * self.sample_ticks;
         if says & 0x100 != 0 {
             ticks = 0;
-            for sample in run.get(first..).unwrap_or_default().chunks_exact(words(0xf00)).take(place(count)) {
+            for sample in run.get(first..).unwrap_or_default().chunks_exact(words(says & 0xf00)).take(place(count)) {
                 ticks += be32(sample, 0);
             }
         }
@@ -199,24 +200,27 @@ impl Run {
     }
 }
 
-/// The boxes of this name in a box, as far as they are whole. There are few: a box of a mebibyte at most is looked at.
-fn children(mut body: &[u8], name: [u8; 4]) -> Vec<&[u8]> {
-    let mut found = Vec::new();
-    while let size = place(be32(body, 0))
-        && size >= 8
-        && let Some((whole, rest)) = body.split_at_checked(size)
-    {
-        if whole[4..8] == name {
-            found.push(&whole[8..]);
+/// How many bytes the words have that are there by these flags, one for each.
+fn words(flags: u64) -> usize {
+    flags.count_ones() as usize * 4
+}
+
+/// The next box of this name in what is left of a box, as far as it is whole; nothing is left where there is none.
+fn next<'a>(left: &mut &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    loop {
+        let (whole, rest) = left.split_at_checked(place(be32(left, 0)))?;
+        *left = rest;
+        // One that has no head has no size that can be gone on by.
+        let body = whole.get(8..)?;
+        if whole.get(4..8) == Some(name) {
+            return Some(body);
         }
-        body = rest;
     }
-    found
 }
 
 /// The first of them; nothing where there is none.
-fn child(body: &[u8], name: [u8; 4]) -> &[u8] {
-    children(body, name).first().copied().unwrap_or_default()
+fn child<'a>(mut body: &'a [u8], name: &[u8]) -> &'a [u8] {
+    next(&mut body, name).unwrap_or_default()
 }
 
 /// A place in what is at hand; one that is far behind it where it is no such place.

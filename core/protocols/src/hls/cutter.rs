@@ -16,6 +16,10 @@ pub(super) const MOST_BOX_BYTES: u64 = 1024 * 1024;
 /// What was looked at and has no cut is worth keeping from so many bytes on.
 const WORTH_KEEPING_BYTES: u64 = 4 * 1024 * 1024;
 
+/// What stands behind the last time that was told goes with the last segment, if it is less: a tenth of a second of MPEG-TS at 80 Mbit/s, or a
+/// fragment of MP4 with a word in it.
+const MOST_UNTIMED_BYTES: u64 = 1024 * 1024;
+
 /// Somebody who looks.
 #[derive(Debug, Default)]
 pub struct Cutter {
@@ -92,17 +96,22 @@ impl Cutter {
         }
     }
 
-    /// The file has so many bytes, and it has seen all that it wants of them.
+    /// The file has so many bytes, and it has seen all that it wants of them. A fragment that is cut off is left out, which is not whole.
     pub fn end(&mut self, file_bytes: u64) {
-        match self.state.kind {
-            Kind::Mp4 => boxes::end(&mut self.state, file_bytes, &mut self.cuts),
-            Kind::Ts => self.state.close(file_bytes, &mut self.cuts),
-            Kind::Unknown | Kind::Unfit => {}
+        if self.state.data_end == u64::MAX {
+            (self.state.data_end, self.state.at) = (file_bytes, file_bytes);
         }
-        if self.state.cuts == 0 {
-            self.state.kind = Kind::Unfit;
+        self.reached(file_bytes);
+        let state = &mut self.state;
+        let end = if state.kind == Kind::Mp4 { state.boundary } else { file_bytes };
+        state.ticks = state.ticks.max(state.other_ticks);
+        let told_at = if state.ticks > 0 { state.boundary } else { state.start };
+        if (state.ticks > 0 || state.cuts > 0) && end.saturating_sub(told_at) <= MOST_UNTIMED_BYTES {
+            state.close(end, &mut self.cuts);
+        } else {
+            state.kind = Kind::Unfit;
         }
-        self.state.ended = 1;
+        state.ended = 1;
     }
 
     /// How many of these bytes have been looked at, or are not wanted; none where more must be seen.
@@ -121,8 +130,8 @@ impl Cutter {
 
 /// What a file is that begins so; none where more must be seen.
 fn kind(bytes: &[u8]) -> Option<Kind> {
-    if packets::may_begin(bytes)? {
-        return packets::is_one(bytes).map(|is_one| if is_one { Kind::Ts } else { Kind::Unfit });
+    if packets::is_one(bytes)? {
+        return Some(Kind::Ts);
     }
     let name = bytes.get(4..8)?;
     Some(if matches!(name, b"ftyp" | b"styp" | b"moov") { Kind::Mp4 } else { Kind::Unfit })

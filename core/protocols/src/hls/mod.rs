@@ -40,7 +40,8 @@ const LEAST_LATER_MS: u64 = 8_000;
 const FIRST_CUTS: u64 = 2_048;
 
 /// No playlist has more segments. A line of one is up to 15 bytes, which makes 300 KB of them where they are kept; with a link's query
-/// it is 200 bytes in the playlist, which makes 4 MB. 2,048 of 4 seconds and 17,952 of 9 are 47 hours.
+/// it is 200 bytes in the playlist, which makes 4 MB ([`playlist`] says what a longer one does). 2,048 of 4 seconds and 17,952 of 9 are 47
+/// hours.
 const MOST_CUTS: u64 = 20_000;
 
 /// A number, and what stands behind it.

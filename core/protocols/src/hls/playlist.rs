@@ -7,6 +7,14 @@ use super::{
 };
 use upload_types::api_error::ApiError;
 
+/// None is longer: it is made as a whole, in 128 MB with all others. 20,000 segments fit with addresses of 355 bytes, which are those of links
+/// without the name of a file, or with one of 200 bytes. With a name of 1,024 bytes, each of which takes three, 2,450 fit, which is after three
+/// hours: nothing of a link may be left out, as all of it is signed.
+const MOST_BYTES: u64 = 8 * 1024 * 1024;
+
+/// What a segment has besides its address is less: `#EXTINF:10.499,` and `#EXT-X-BYTERANGE:` with two numbers of 13 digits, and ends of lines.
+const MOST_LINE_BYTES: u64 = 64;
+
 /// Its media type.
 pub const CONTENT_TYPE: &str = "application/vnd.apple.mpegurl";
 
@@ -15,25 +23,31 @@ pub const CONTENT_TYPE: &str = "application/vnd.apple.mpegurl";
 pub fn written(kept: &str, query: &str) -> Result<String, ApiError> {
     let (known, mut cuts) = kept.split_once('\n').unwrap_or_default();
     let state = State::read(known);
-    let (version, extension) = match state.kind {
+    let (extension, mut start) = match state.kind {
         Kind::Unfit => return Err(ApiError::NoPlaylist),
-        Kind::Mp4 => ("7", ".mp4"),
-        Kind::Unknown | Kind::Ts => ("4", ".ts"),
+        Kind::Mp4 => (".mp4", state.head_bytes),
+        Kind::Unknown | Kind::Ts => (".ts", 0),
     };
     // The last parameter is read by nobody here: there are players that want to see an extension, and look at the end.
     let joint = if query.is_empty() { "?" } else { "&" };
     let address = ["content", query, joint, "as=", extension].concat();
-    let mut text = ["#EXTM3U\n#EXT-X-VERSION:", version, "\n#EXT-X-TARGETDURATION:"].concat();
-    push(&mut text, TARGET_SECONDS, "\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:EVENT\n");
-    if state.head_bytes > 0 {
-        for piece in ["#EXT-X-MAP:URI=\"", &address, "\",BYTERANGE=\""] {
-            text.push_str(piece);
-        }
-        push(&mut text, state.head_bytes, "@0\"\n");
+    if state.cuts > MOST_BYTES / (address.len() as u64 + MOST_LINE_BYTES) {
+        return Err(ApiError::NoPlaylist);
     }
-    let mut start = state.head_bytes;
+    // 7 is what a head of fragmented MP4 and one of MPEG-TS need, and is the same before it is known what comes.
+    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:");
+    push(&mut text, TARGET_SECONDS, "\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:EVENT\n");
+    let mut number = 0;
     while let Some((cut, rest)) = cuts.split_once('\n') {
         cuts = rest;
+        number += 1;
+        if number == state.head_from {
+            text.push_str("#EXT-X-MAP:URI=\"");
+            text.push_str(&address);
+            text.push_str("\",BYTERANGE=\"");
+            push(&mut text, state.head_bytes, "@");
+            push(&mut text, state.head_at, "\"\n");
+        }
         let (bytes, ms) = cut.split_once(' ').unwrap_or_default();
         let (bytes, ms) = (bytes.parse().unwrap_or(0), ms.parse::<u64>().unwrap_or(0));
         text.push_str("#EXTINF:");

@@ -31,8 +31,12 @@ pub(super) struct State {
     /// How long it is so far.
     pub(super) ticks: u64,
     pub(super) timescale: u64,
-    /// MP4: where `moov` ends; 0 before it was seen.
+    /// What a player needs before a segment. MP4: up to the end of `moov`. TS: the first tables that stand together. No bytes before it was
+    /// seen.
+    pub(super) head_at: u64,
     pub(super) head_bytes: u64,
+    /// The first segment that needs it, from 1 on; 0 where none does.
+    pub(super) head_from: u64,
     /// MP4: how many tracks there are.
     pub(super) tracks: u64,
     /// MP4: the track that time is told by.
@@ -41,14 +45,23 @@ pub(super) struct State {
     pub(super) sample_ticks: u64,
     /// MP4: its flags, where nothing else says so.
     pub(super) sample_flags: u64,
-    /// MP4: where the last whole fragment ends.
+    /// MP4: another track, and the same of it; 0 where there is none.
+    pub(super) other_track: u64,
+    pub(super) other_timescale: u64,
+    pub(super) other_sample_ticks: u64,
+    /// MP4: how long that one has gone on since a fragment had the track that time is told by.
+    pub(super) other_ticks: u64,
+    /// MP4: where the last whole fragment ends. TS: where the clock went on last.
     pub(super) boundary: u64,
-    /// MP4: where the fragment ends whose bytes are passed over; 0 where there is none.
+    /// MP4: where the fragment ends whose bytes are passed over; 1 where they have not begun, 0 where there is none.
     pub(super) data_end: u64,
-    /// MP4: how long that is.
+    /// MP4: how long that is, by the one track and by the other.
     pub(super) data_ticks: u64,
-    /// MP4: whether it begins with a key frame and is of all tracks, so that the next one will be, too: 1.
-    pub(super) is_key: u64,
+    pub(super) data_other_ticks: u64,
+    /// MP4: whether there was a fragment that did not begin with a key frame or was not of all tracks, so that nobody knows of the next one: 1.
+    pub(super) has_no_key: u64,
+    /// TS: whether it is not known where the next packet begins: 1.
+    pub(super) is_lost: u64,
     /// TS: 1 and the PID that has the clock; 0 before it was seen.
     pub(super) clock_pid: u64,
     /// TS: 1 and what it said last; 0 before it said anything.
@@ -95,15 +108,23 @@ impl State {
         visit(&mut self.start);
         visit(&mut self.ticks);
         visit(&mut self.timescale);
+        visit(&mut self.head_at);
         visit(&mut self.head_bytes);
+        visit(&mut self.head_from);
         visit(&mut self.tracks);
         visit(&mut self.track);
         visit(&mut self.sample_ticks);
         visit(&mut self.sample_flags);
+        visit(&mut self.other_track);
+        visit(&mut self.other_timescale);
+        visit(&mut self.other_sample_ticks);
+        visit(&mut self.other_ticks);
         visit(&mut self.boundary);
         visit(&mut self.data_end);
         visit(&mut self.data_ticks);
-        visit(&mut self.is_key);
+        visit(&mut self.data_other_ticks);
+        visit(&mut self.has_no_key);
+        visit(&mut self.is_lost);
         visit(&mut self.clock_pid);
         visit(&mut self.clock);
         visit(&mut self.tables_at);
@@ -111,7 +132,7 @@ impl State {
 
     /// So much time in milliseconds.
     pub(super) fn ms(&self, ticks: u64) -> u64 {
-        ticks.saturating_mul(1000) / self.timescale.max(1)
+        ticks.min(u64::MAX / 1000) * 1000 / self.timescale.max(1)
     }
 
     /// Whether the segment is long enough to end where it fits.
@@ -119,9 +140,9 @@ impl State {
         self.ms(self.ticks) >= if self.cuts < FIRST_CUTS { LEAST_MS } else { LEAST_LATER_MS }
     }
 
-    /// Whether it would be too long with so much more.
-    pub(super) fn is_too_long_with(&self, ticks: u64) -> bool {
-        self.ms(self.ticks.saturating_add(ticks)) > LONGEST_MS
+    /// Whether a segment of so much time is too long.
+    pub(super) fn is_too_long(&self, ticks: u64) -> bool {
+        self.ms(ticks) > LONGEST_MS
     }
 
     /// The segment ends here.
@@ -136,7 +157,7 @@ impl State {
         }
         push(cuts, bytes, " ");
         push(cuts, self.ms(self.ticks).max(1), "\n");
-        (self.start, self.ticks) = (end, 0);
+        (self.start, self.ticks, self.other_ticks) = (end, 0, 0);
         self.cuts += 1;
     }
 }

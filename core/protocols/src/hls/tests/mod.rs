@@ -1,9 +1,10 @@
 //! Files are cut where they should be, whatever pieces they come in, and whatever they are.
 
-use proptest::prelude::*;
+mod pieces;
+mod times;
 
 use super::{
-    LONGEST_MS, MOST_CUTS,
+    MOST_CUTS,
     cutter::{Cutter, MOST_BOX_BYTES},
     playlist,
     samples::{Packet, Run, Track, boxed, boxed_large, fragment, head, moof, traf, transport, usual_head},
@@ -167,6 +168,7 @@ fn what_cannot_be_cut_is_said_to_be_so() {
         ("a huge fragment", [recording(&[(4000, true)]), huge].concat()),
         ("a fragment without end", [recording(&[(4000, true)]), b"\0\0\0\0moof".to_vec()].concat()),
         ("addresses from the front of the file", absolute(recording(&[(4000, true)]))),
+        ("bytes of no fragment", [recording(&[(4000, true)]), mdat.clone(), fragment(4000, true, 9)].concat()),
         ("0x47 by chance", [0x47, 1, 1].repeat(200)),
     ] {
         assert_eq!(cut(&file), None, "{name}");
@@ -282,7 +284,7 @@ fn a_playlist_says_where_the_cuts_are() {
     let ended = playlist::written(&kept(&cutter), "?a=b").unwrap();
     assert!(ended.starts_with(&growing) && ended.ends_with("\n#EXT-X-ENDLIST\n"), "{ended}");
     let nothing =
-        "#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-TARGETDURATION:10\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:EVENT\n";
+        "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:10\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:EVENT\n";
     assert_eq!(playlist::written("", ""), Ok(nothing.to_owned()));
     let transport =
         playlist::written(&(State { kind: Kind::Ts, ..State::default() }.written() + "\n7 61\n"), "").unwrap();
@@ -293,94 +295,5 @@ fn a_playlist_says_where_the_cuts_are() {
 fn what_was_known_by_another_build_is_not_known() {
     for text in ["", "x", "1 2", "9 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0", "1 0 99999999999999999999999"] {
         assert_eq!(State::read(text), State::default(), "{text}");
-    }
-}
-
-/// A file, cut in pieces by readers that go on where another was, each of which reads so many bytes at once and so often.
-fn cut_in_turns(file: &[u8], turns: &[(usize, usize)]) -> (String, String) {
-    let (mut known, mut found) = (String::new(), String::new());
-    for (read_bytes, reads) in turns.iter().cycle().take(1_000).chain([&(file.len().max(1), 2)]) {
-        let mut cutter = Cutter::knowing(&format!("{known}\n"));
-        for _ in 0..*reads {
-            let Some(rest) = usize::try_from(cutter.wants()).ok().and_then(|at| file.get(at..)) else { break };
-            cutter.feed(&rest[..(*read_bytes).min(rest.len())]);
-        }
-        let there = cutter.wants().min(file.len() as u64);
-        cutter.reached(there);
-        let is_all = cutter.wants() >= file.len() as u64;
-        if is_all && !cutter.is_done() {
-            cutter.end(file.len() as u64);
-        }
-        (known, found) = (cutter.known(), found + cutter.cuts());
-        if cutter.is_done() {
-            break;
-        }
-    }
-    (known, found)
-}
-
-fn any_recording() -> impl Strategy<Value = Vec<u8>> {
-    let fragments = proptest::collection::vec((1_u32..5_000, any::<bool>(), 0_usize..3_000), 1..30);
-    let mp4 = fragments.prop_map(|fragments| {
-        let fragments = fragments.into_iter().flat_map(|(ms, is_key, bytes)| fragment(ms, is_key, bytes));
-        usual_head().into_iter().chain(fragments).collect::<Vec<u8>>()
-    });
-    let ts = (1_u64..400, 0_u64..1 << 33, 1_u64..150).prop_map(|(tenths, clock, key)| transport(tenths, clock, key));
-    let noise = proptest::collection::vec(any::<u8>(), 0..4_000);
-    prop_oneof![
-        mp4.clone(),
-        ts.clone(),
-        (prop_oneof![mp4, ts], noise).prop_map(|(mut file, noise)| {
-            for (at, byte) in noise.iter().enumerate() {
-                if byte % 16 == 0
-                    && let Some(place) = file.get_mut(at * 37)
-                {
-                    *place = byte.wrapping_mul(91);
-                }
-            }
-            file
-        })
-    ]
-}
-
-proptest! {
-    #[test]
-    fn the_same_is_found_in_whatever_pieces_it_comes(
-        file in any_recording(),
-        turns in proptest::collection::vec((2_000_usize..9_000, 1_usize..4), 1..6),
-    ) {
-        let mut whole = Cutter::default();
-        look(&mut whole, &file, file.len());
-        if !whole.is_done() {
-            whole.end(file.len() as u64);
-        }
-        let turned = cut_in_turns(&file, &turns);
-        prop_assert_eq!(turned, (whole.known(), whole.cuts().to_owned()));
-    }
-
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
-
-    #[test]
-    fn each_byte_may_come_alone(file in any_recording()) {
-        let mut whole = Cutter::default();
-        look(&mut whole, &file, file.len());
-        let mut single = Cutter::default();
-        look(&mut single, &file, 1);
-        prop_assert_eq!((single.known(), single.cuts()), (whole.known(), whole.cuts()));
-    }
-
-    #[test]
-    fn no_file_makes_a_segment_too_long_or_bytes_that_are_not_there(
-        file in prop_oneof![any_recording(), proptest::collection::vec(any::<u8>(), 0..2_000)],
-    ) {
-        let mut cutter = Cutter::default();
-        look(&mut cutter, &file, 3_000);
-        cutter.end(file.len() as u64);
-        let found = cuts(cutter.cuts());
-        prop_assert!(found.iter().all(|(bytes, ms)| *bytes > 0 && (1..=LONGEST_MS).contains(ms)), "{:?}", found);
-        prop_assert!(bytes(&found) <= file.len() as u64);
     }
 }
