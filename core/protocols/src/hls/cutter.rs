@@ -50,8 +50,8 @@ impl Cutter {
         self.state.ended > 0 || self.state.kind == Kind::Unfit
     }
 
-    /// What is to be kept now, if that is worth it: a line with what was known before, which must be what is kept; a line with what is
-    /// known now; and the cuts in between.
+    /// What is to be kept now, if that is worth it: a line with what is known, in place of the one before, and the cuts behind those that
+    /// are kept.
     pub fn found(&self) -> Option<String> {
         let is_worth = !self.cuts.is_empty() || self.is_done() || self.state.at - self.begun_at >= WORTH_KEEPING_BYTES;
         let known = self.state.written();
