@@ -61,7 +61,7 @@ pub(super) fn arrive(state: &mut State, cuts: &mut String) {
         return;
     }
     state.ticks += state.data_ticks;
-    state.other_ticks = if state.data_ticks > 0 { 0 } else { state.other_ticks + state.data_other_ticks };
+    state.other_ticks = state.other_ticks.saturating_add(state.data_other_ticks);
     (state.boundary, state.data_end, state.data_ticks, state.data_other_ticks) = (state.at, 0, 0, 0);
     if state.has_no_key == 0 && state.is_long_enough() {
         state.close(state.boundary, cuts);
@@ -143,7 +143,7 @@ fn fragment(state: &mut State, body: &[u8], cuts: &mut String) -> Option<()> {
         return None;
     }
     let may_come_in = is_key && state.data_end == 0 && state.is_long_enough();
-    if may_come_in || state.is_too_long(before + more) {
+    if may_come_in || state.is_too_long(before.saturating_add(more)) {
         state.ticks = state.ticks.max(before);
         state.close(state.boundary, cuts);
     }

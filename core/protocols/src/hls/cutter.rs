@@ -16,9 +16,9 @@ pub(super) const MOST_BOX_BYTES: u64 = 1024 * 1024;
 /// What was looked at and has no cut is worth keeping from so many bytes on.
 const WORTH_KEEPING_BYTES: u64 = 4 * 1024 * 1024;
 
-/// What stands behind the last time that was told goes with the last segment, if it is less: a tenth of a second of MPEG-TS at 80 Mbit/s, or a
-/// fragment of MP4 with a word in it.
-const MOST_UNTIMED_BYTES: u64 = 1024 * 1024;
+/// What stands behind the last time that was told goes with the last segment, if it is no more than a picture, or than the quarter of a segment
+/// as they are in this file: one or two seconds. It is 16 seconds of sound alone, of 128 kbit each.
+const MOST_UNTIMED_BYTES: u64 = 256 * 1024;
 
 /// Somebody who looks.
 #[derive(Debug, Default)]
@@ -106,7 +106,8 @@ impl Cutter {
         let end = if state.kind == Kind::Mp4 { state.boundary } else { file_bytes };
         state.ticks = state.ticks.max(state.other_ticks);
         let told_at = if state.ticks > 0 { state.boundary } else { state.start };
-        if (state.ticks > 0 || state.cuts > 0) && end.saturating_sub(told_at) <= MOST_UNTIMED_BYTES {
+        let most_bytes = MOST_UNTIMED_BYTES.max(file_bytes / 4 / (state.cuts + 1));
+        if (state.ticks > 0 || state.cuts > 0) && end.saturating_sub(told_at) <= most_bytes {
             state.close(end, &mut self.cuts);
         } else {
             state.kind = Kind::Unfit;

@@ -49,7 +49,7 @@ pub(super) struct State {
     pub(super) other_track: u64,
     pub(super) other_timescale: u64,
     pub(super) other_sample_ticks: u64,
-    /// MP4: how long that one has gone on since a fragment had the track that time is told by.
+    /// MP4: how long the segment is by that one.
     pub(super) other_ticks: u64,
     /// MP4: where the last whole fragment ends. TS: where the clock went on last.
     pub(super) boundary: u64,
@@ -156,7 +156,7 @@ impl State {
             return;
         }
         push(cuts, bytes, " ");
-        push(cuts, self.ms(self.ticks).max(1), "\n");
+        push(cuts, self.ms(self.ticks).clamp(1, LONGEST_MS), "\n");
         (self.start, self.ticks, self.other_ticks) = (end, 0, 0);
         self.cuts += 1;
     }

@@ -31,6 +31,9 @@ fn all_of(file: &[u8], head: usize) -> Vec<u64> {
 
 #[test]
 fn sound_that_goes_on_behind_the_pictures_is_cut_by_its_own_time() {
+    // A segment in which the pictures end is as long as its sound.
+    let file = [recording(&[(4000, true), (1000, false)]), alone(2, 4000, 900).repeat(3)].concat();
+    assert_eq!(all_of(&file, usual_head().len()), [4000, 9000, 4000]);
     let file = [recording(&[(4000, true); 3]), alone(2, 4000, 900).repeat(7)].concat();
     assert_eq!(all_of(&file, usual_head().len()), [4000, 4000, 4000, 8000, 8000, 8000, 4000]);
     assert_eq!(times(&cut_growing(&file)), [4000, 4000, 4000, 8000, 8000, 8000]);
@@ -41,7 +44,7 @@ fn sound_that_goes_on_behind_the_pictures_is_cut_by_its_own_time() {
     let word = [recording(&[(4000, true)]), alone(2, 200, 900)].concat();
     assert_eq!(all_of(&word, usual_head().len()), [4000, 200]);
     let word = [recording(&[(4000, true), (2000, true)]), alone(2, 200, 900)].concat();
-    assert_eq!(all_of(&word, usual_head().len()), [4000, 2000]);
+    assert_eq!(all_of(&word, usual_head().len()), [4000, 2200]);
     // A track in fragments of its own, which are never as long as those of the other.
     let pairs = [usual_head(), [alone(1, 4000, 90), alone(2, 4020, 90)].concat().repeat(3)].concat();
     assert_eq!(all_of(&pairs, usual_head().len()), [4000, 4000, 4020]);
@@ -82,8 +85,15 @@ fn a_transport_stream_without_a_clock_cannot_be_cut() {
 #[test]
 fn what_stands_behind_the_last_word_of_the_clock_is_little() {
     let file = |packets| [transport(50, 0, 20), clockless(packets)].concat();
-    assert_eq!(all_of(&file(5_000), 0), [4000, 900]);
-    assert_eq!(cut(&file(6_000)), None);
+    assert_eq!(all_of(&file(1_300), 0), [4000, 900]);
+    assert_eq!(cut(&file(1_400)), None);
+    // It is as much as the others are.
+    let long = |packets| {
+        let each = |tenth: u64| [transport(1, tenth * 9_000, 1), Packet::default().bytes().repeat(300)].concat();
+        [(0..100).flat_map(each).collect(), clockless(packets)].concat()
+    };
+    assert!(cut(&long(1_500)).is_some());
+    assert_eq!(cut(&long(2_700)), None);
     // A clock that leaps each time says nothing, nor does one that stands.
     let leap = |at: u64| Packet { pid: 0x100, begins: true, is_key: true, clock: Some(at * 90_000 * 60) }.bytes();
     let leaps: Vec<u8> = (1..7_000).flat_map(leap).collect();
