@@ -71,7 +71,8 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Reads it; what is no such text is of a file that nobody has looked at.
+    /// Reads it; what is no such text is of a file that nobody has looked at. Whoever changes what is in it gives the table that keeps it
+    /// another name: cuts that are kept already would be found a second time.
     pub(super) fn read(text: &str) -> Self {
         let mut state = Self::default();
         let mut numbers = text.split(' ').map_while(|number| number.parse::<u64>().ok());

@@ -354,9 +354,10 @@ api_errors! {
     TypeNotAllowed { allowed: String } = "type-not-allowed", 415, "Files of this type are not taken";
         detail: "Declare the file's type; these are taken: {allowed}.",
         advice: "Do not try again with this file, unless its type was declared wrongly.",
-    /// The file cannot be cut: it is neither fragmented MP4 nor MPEG-TS, or it has somewhere more than 10 seconds between two places where it could be.
+    /// The file cannot be cut: it is neither fragmented MP4 nor MPEG-TS, or somewhere it cannot be for more than 10 seconds, has samples that are counted
+    /// from the front of the file, or no clock; or its playlist would be too long: 20,000 segments, or 8 MiB by a link with a long file name.
     NoPlaylist = "no-playlist", 415, "There is no playlist of this file";
-        detail: "Fragmented MP4, in fragments of 10 seconds at most, and MPEG-TS have one. `/content?follow` serves the file as it is.",
+        detail: "Fragmented MP4 has one, in fragments of 10 seconds at most whose samples are not counted from the front of the file, and MPEG-TS with a clock, up to 20,000 segments, or 8 MiB with a link's long file name. `/content?follow` serves the file as it is.",
         advice: "Play `/content` instead, or record in another way.",
     /// Too many uploads were created in a short time, by one owner or from one address.
     RateLimited { retry_after_seconds: u32 } = "rate-limited", 429, "Too many uploads in a short time";
