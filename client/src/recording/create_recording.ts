@@ -28,6 +28,8 @@ import { saidOf } from "./remote.ts";
 import { type Source, sourceOf } from "./sources.ts";
 
 const SEND_EVERY_MS = 1_000;
+/** Among the metadata of what is created so, the server takes these for what makes an upload live. */
+const LIVE = /^(live|endAfterSeconds|tellEveryBytes)$/;
 const MOST_MEMORY_BYTES = 256 * 1024 * 1024;
 
 /** Every option there is; the compiler sees to it that none is missing. */
@@ -57,6 +59,10 @@ export function createRecording(source: RecordingSource, options: RecordingOptio
   const contentType = options.contentType ?? "";
   if (saidOf({ fileName, contentType, metadata }) === undefined) {
     throw new TypeError("metadata of a recording has names of letters, digits and dashes, and 2 kB at most");
+  }
+  const taken = Object.keys(metadata).find((name) => LIVE.test(name));
+  if (taken !== undefined) {
+    throw new TypeError(`metadata.${taken} would be taken for the option`);
   }
   const endpoint = endpointOf(options.endpoint);
   const about = {
@@ -92,7 +98,7 @@ export function runtimeOf({ runtime }: Pick<RecordingOptions, "runtime">): Runti
   };
 }
 
-type Place = Pick<OpeningParts, "left" | "wanted"> & { readonly about: NonNullable<OpeningParts["about"]> };
+type Place = Pick<OpeningParts, "left" | "wanted" | "about">;
 
 function wired(id: string, options: RecordingOptions, source: Source | undefined, place: Place): Recording {
   const runtime = runtimeOf(options);
@@ -114,9 +120,8 @@ function wired(id: string, options: RecordingOptions, source: Source | undefined
     sendEveryMs: options.sendEveryMs ?? SEND_EVERY_MS,
     onRestart: (restart) => emitter.emit("restart", restart),
   });
-  const { fileName, contentType } = place.about;
   const recording: QuaysideRecording = new QuaysideRecording({
-    ...{ id, runtime, emitter, retrier, deadlines, opening, source, fileName, contentType },
+    ...{ id, runtime, emitter, retrier, deadlines, opening, source, about: place.about },
     mostMemoryBytes: options.mostMemoryBytes ?? MOST_MEMORY_BYTES,
     persist: options.persist ?? true,
   });

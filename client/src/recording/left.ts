@@ -82,9 +82,7 @@ async function leftRecording(
         }
         return new File(await now.spool.blobs(), fileName, { type: note.contentType, lastModified: note.startedAtMs });
       },
-      async discard(options: ResumeOptions = {}) {
-        await resume(options).discard();
-      },
+      discard: (options?: ResumeOptions) => resume(options).discard(),
     };
   } finally {
     if (typeof claim !== "string") {
