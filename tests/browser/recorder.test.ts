@@ -207,6 +207,10 @@ test("discarded, and the server keeps it: that is said", inBrowser, async (t) =>
   );
   await page.press("Discard");
   await page.page.getByText(/may still be at the server: Forbidden. Only the application may delete it/).waitFor();
+  const { client } = harbour.stack;
+  for (const { uploadId } of await client.openUploads()) {
+    await client.request("DELETE", `/upload/${uploadId}`);
+  }
 });
 
 test("a microphone, discarded: nothing of it is left, here or at the server", inBrowser, async (t) => {

@@ -99,6 +99,39 @@ test("the same by the page that finds it, and by the one that finds the second u
   assert.equal(world.server.uploads.size, 2);
 });
 
+test("a piece that goes just as the upload turns out to have ended is not counted on", async () => {
+  const { world, tap, recording, done, first } = await cutShort({ keepUntilComplete: false });
+  await until(recording, ({ spooledBytes }) => spooledBytes === 1000);
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  world.place.onRemove = () => released;
+  world.server.fate = ({ method }) => {
+    // The server has refused what comes behind the end by the time that the piece before it has gone.
+    if (method === "PUT") {
+      world.clock.fallAsleep();
+      void turns(20).then(() => {
+        release();
+        world.clock.wake();
+      });
+    }
+    return "arrives";
+  };
+  world.server.endSilent(first.id);
+  tap.give(500);
+  tap.end();
+  const { fromBytes } = await done;
+  assert.equal(fromBytes, 2000);
+  assert.deepEqual(bytesOf(secondOf(world)), tap.bytes.subarray(2000));
+});
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) {
+    await new Promise(setImmediate);
+  }
+}
+
 test("all bytes are here: the next upload has all of them, from 0", async () => {
   const { world, tap, recording, done, first } = await cutShort({});
   const restarts = restartsOf(recording);

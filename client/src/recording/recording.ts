@@ -18,7 +18,7 @@ import type {
   RecordingStatus,
 } from "./interfaces.ts";
 import type { About, Opened, Opening } from "./opening.ts";
-import { warningsOf } from "./pressure.ts";
+import { UNKNOWN_ROOM, warningsOf } from "./pressure.ts";
 import { brokeOff, couldNotBegin, takenOver } from "./reasons.ts";
 import type { Sent } from "./sender.ts";
 import type { Source } from "./sources.ts";
@@ -75,7 +75,7 @@ export class QuaysideRecording implements Recording {
   get status(): RecordingStatus {
     const { spool, notebook, storage, pressure } = this.#opened ?? {};
     const { fileName, contentType, uploadId } = notebook?.note ?? this.#parts.about;
-    const { freeBytes = null, fullInMs = null, isPersistent = null } = pressure?.room ?? {};
+    const { freeBytes, fullInMs, isPersistent } = pressure?.room ?? UNKNOWN_ROOM;
     const safeThereBytes = spool?.confirmedBytes ?? 0;
     const recordedBytes = spool?.recordedBytes ?? 0;
     return {
