@@ -2,7 +2,7 @@
 // says, what was recorded after that is not lost, and what stays at the server after a discard is said.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 
 import {
   createRecording,
@@ -10,10 +10,24 @@ import {
   type RecordingResult,
   type RecordingStatus,
 } from "../client/src/recording/index.ts";
-import { sceneWithOrigin } from "./support/scene.ts";
+import type { Status } from "./support/api.ts";
+import type { Reply } from "./support/http.ts";
+import { Stack } from "./support/stack.ts";
+import { bearer, claimsOf, mint } from "./support/tokens.ts";
 import { waitFor } from "./support/wait.ts";
 
-const { stack, client } = await sceneWithOrigin();
+const stack = await Stack.start({ vars: { AUTH: "token", ORIGIN_WEBHOOK_URL: "" } });
+after(() => stack.stop());
+const { client } = stack;
+const token = mint(stack, claimsOf("alice"));
+
+function ask(method: string, path: string): Promise<Reply> {
+  return client.request(method, path, { headers: bearer(token) });
+}
+
+async function stateOf(id: string): Promise<Status> {
+  return (await ask("GET", `/upload/${id}/status`)).json<Status>();
+}
 
 interface Ended {
   readonly recording: Recording;
@@ -39,6 +53,7 @@ async function endedBySilence(): Promise<Ended> {
   }) as unknown as ReadableStream<Uint8Array>;
   const recording = createRecording(source, {
     endpoint: stack.baseUrl,
+    headers: { Authorization: `Bearer ${token}` },
     storage: null,
     live: { endAfterSeconds: 2 },
     metadata: { room: "7" },
@@ -47,7 +62,7 @@ async function endedBySilence(): Promise<Ended> {
   done.catch(() => {});
   controller.enqueue("first");
   const { uploadId = "" } = await until(recording, ({ safeThereBytes }) => safeThereBytes === 5);
-  await waitFor("its end", async () => (await client.state(uploadId)).state === "completed");
+  await waitFor("its end", async () => (await stateOf(uploadId)).state === "completed");
   return {
     recording,
     done,
@@ -58,14 +73,14 @@ async function endedBySilence(): Promise<Ended> {
 }
 
 async function contentOf(id: string): Promise<string> {
-  return (await client.request("GET", `/upload/${id}/content`)).body.toString();
+  return (await ask("GET", `/upload/${id}/content`)).body.toString();
 }
 
 test("asked where to go on, the Worker says of a complete upload how long it is; what is sent to it is too much", async () => {
   const { recording, firstId } = await endedBySilence();
-  const head = await client.request("HEAD", `/upload/${firstId}`);
+  const head = await ask("HEAD", `/upload/${firstId}`);
   assert.deepEqual([head.status, head.header("Upload-Offset"), head.header("Upload-Length")], [200, "5", "5"]);
-  const late = await client.put(firstId, 5, Buffer.from("late"));
+  const late = await client.put(firstId, 5, Buffer.from("late"), bearer(token));
   assert.deepEqual([late.status, late.json<{ code: string }>().code], [413, "beyond-declared-length"]);
   await recording.discard();
 });
@@ -79,11 +94,11 @@ test("what was recorded after it is an upload of its own, which says where it be
   const { uploadId, bytes, fromBytes, earlierUploadIds } = await done;
   assert.deepEqual([bytes, fromBytes, earlierUploadIds], [16, 5, [firstId]]);
   assert.deepEqual([await contentOf(firstId), await contentOf(uploadId)], ["first", "secondthird"]);
-  const { truncated, fileSize } = await client.state(uploadId);
+  const { truncated, fileSize } = await stateOf(uploadId);
   assert.deepEqual([truncated, fileSize], [false, 11]);
 });
 
-test("discarded, the file that it has become stays, since nobody here may delete it; the other upload goes", async () => {
+test("discarded, the file that it has become stays, since its token may not delete it; the other upload goes", async () => {
   const { recording, give, firstId } = await endedBySilence();
   give("second");
   const { uploadId = "" } = await until(recording, ({ safeThereBytes }) => safeThereBytes === 11);
@@ -94,5 +109,5 @@ test("discarded, the file that it has become stays, since nobody here may delete
   );
   assert.match(String(staying[0]?.error?.message), /quayside\.delete/);
   assert.equal(await contentOf(firstId), "first");
-  assert.equal((await client.request("GET", `/upload/${uploadId}/status`)).status, 410);
+  assert.equal((await ask("GET", `/upload/${uploadId}/status`)).status, 410);
 });
