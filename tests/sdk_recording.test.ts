@@ -94,8 +94,8 @@ test("what was recorded after it is an upload of its own, which says where it be
   const { uploadId, bytes, fromBytes, earlierUploadIds } = await done;
   assert.deepEqual([bytes, fromBytes, earlierUploadIds], [16, 5, [firstId]]);
   assert.deepEqual([await contentOf(firstId), await contentOf(uploadId)], ["first", "secondthird"]);
-  const { truncated, fileSize } = await stateOf(uploadId);
-  assert.deepEqual([truncated, fileSize], [false, 11]);
+  const { truncated, fileSize, metadata } = await stateOf(uploadId);
+  assert.deepEqual([truncated, fileSize, metadata], [false, 11, { room: "7", fromBytes: "5" }]);
 });
 
 test("discarded, the file that it has become stays, since its token may not delete it; the other upload goes", async () => {

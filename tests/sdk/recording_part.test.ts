@@ -12,7 +12,7 @@ import type { StoredUpload } from "./recording_server.ts";
 async function cutShort(options: Partial<RecordingOptions>) {
   const [world, tap] = [new RecordingWorld(), new Tap()];
   const page = world.page();
-  const recording = page.record(tap, { live: true, ...options });
+  const recording = page.record(tap, { live: true, metadata: { room: "7" }, ...options });
   const done = recording.start();
   done.catch(() => {});
   tap.give(1000);
@@ -64,6 +64,8 @@ for (const [where, options] of [
     assert.deepEqual([result.uploadId, result.bytes, result.fromBytes], [second?.id, 2800, fromBytes]);
     assert.deepEqual(result.earlierUploadIds, [first.id]);
     assert.deepEqual([second?.length, second?.createdAt], [2800 - fromBytes, "/files?live"]);
+    assert.deepEqual([first.metadata.fromBytes, second?.metadata.fromBytes], [undefined, "2000"]);
+    assert.deepEqual([first.metadata.room, second?.metadata.room], ["7", "7"]);
     assert.deepEqual(Buffer.concat([bytesOf(first).subarray(0, result.fromBytes), bytesOf(second)]), tap.bytes);
     assert.deepEqual(await page.left(), []);
   });
@@ -141,6 +143,7 @@ test("all bytes are here: the next upload has all of them, from 0", async () => 
   const { fromBytes, earlierUploadIds } = await done;
   assert.deepEqual([restarts[0]?.fromBytes, fromBytes, earlierUploadIds], [0, 0, [first.id]]);
   assert.deepEqual(bytesOf(secondOf(world)), tap.bytes);
+  assert.equal(secondOf(world)?.metadata.fromBytes, undefined);
 });
 
 test("thrown away, and not ended, the beginning is nowhere: it does not begin in the middle", async () => {

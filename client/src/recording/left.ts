@@ -59,7 +59,7 @@ async function leftRecording(
     const { note } = notebook;
     const isWholeIn = (at: Recovered) =>
       at.spool.startBytes === 0 && at.spool.recordedBytes >= Math.max(1, at.notebook.note.confirmedBytes);
-    const fileName = note.fileName === "" ? defaultName(note.startedAtMs, note.contentType) : note.fileName;
+    const fileName = note.fileName || defaultName(note.startedAtMs, note.contentType);
     const resume = (options: ResumeOptions = {}) => {
       const all: RecordingOptions = { endpoint: note.endpoint, ...given, ...options };
       return resumedRecording(id, storage, note, all);

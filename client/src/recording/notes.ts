@@ -21,7 +21,7 @@ export interface Note {
   /** The upload has the recording from here on, where not all of it was here any more as it began. */
   readonly fromBytes?: number;
   /** The server has refused this recording, as more than it takes. */
-  readonly tooLarge?: { readonly message?: string | undefined; readonly problem: Problem } | undefined;
+  readonly tooLarge?: Problem | undefined;
   /** Confirmed by the server when this was written, and more by now. */
   readonly confirmedBytes: number;
   /** What lies in front of this was sent and is not here; with its checksum. */

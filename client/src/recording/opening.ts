@@ -104,8 +104,8 @@ export class Opening {
       return;
     }
     const { note } = notebook;
-    const type = note.contentType === "" ? contentType : note.contentType;
-    const fileName = note.fileName === "" ? defaultName(note.startedAtMs, type) : note.fileName;
+    const type = note.contentType || contentType;
+    const fileName = note.fileName || defaultName(note.startedAtMs, type);
     notebook.write({ contentType: type, fileName }).catch(() => {});
   }
 
@@ -118,9 +118,7 @@ export class Opening {
 
   /** What is being written cannot be removed, and what is written later would come back. */
   async #idle(opened: Opened | undefined): Promise<void> {
-    if (opened !== undefined) {
-      await orLate(opened.spool.idle(), this.#parts.runtime.clock, IDLE_MS, () => {});
-    }
+    await (opened && orLate(opened.spool.idle(), this.#parts.runtime.clock, IDLE_MS, () => {}));
   }
 
   /** Nothing of it shall remain, here or at the server; that does not answer for ever. */

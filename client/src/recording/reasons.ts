@@ -1,7 +1,7 @@
 // Why a recording does not go on here, in words.
 
-import { endedError, UploadError } from "../errors.ts";
-import type { Note } from "./notes.ts";
+import { answerError, endedError, UploadError } from "../errors.ts";
+import type { Problem } from "../interfaces.ts";
 
 export function takenOver(): UploadError {
   return new UploadError("rejected", "none", "Another page has taken this recording over.");
@@ -17,8 +17,8 @@ export function endedByOthers(isLive: boolean): UploadError {
 }
 
 /** As it was said, also on an earlier page. */
-export function tooLarge({ message, problem }: NonNullable<Note["tooLarge"]>): UploadError {
-  return new UploadError("too-large", "none", `${message}`, { status: 413, problem });
+export function tooLarge(problem: Problem): UploadError {
+  return answerError({ status: 413, header: () => null, body: JSON.stringify(problem) }, 0);
 }
 
 export function couldNotBegin(cause: unknown): UploadError {

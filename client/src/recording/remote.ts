@@ -6,7 +6,7 @@ import type { Chunk } from "../chunks.ts";
 import { described } from "../creation.ts";
 import { answerError, endedError, isGone, strangerError, type UploadError } from "../errors.ts";
 import type { Clock, HttpResponse, RequestBytes, Status } from "../interfaces.ts";
-import type { OnSent, Server } from "../server.ts";
+import { isGood, type OnSent, type Server } from "../server.ts";
 import type { Note, Notebook } from "./notes.ts";
 
 const TUS = { "Tus-Resumable": "1.0.0" };
@@ -30,10 +30,12 @@ export class RemoteRecording {
   /** The upload's id. Asked again with the same note, it is the same upload. */
   async create(signal: AbortSignal): Promise<string> {
     const { note } = this.#notebook;
+    // Whoever gets it shall not take it for the whole.
+    const part = this.#from > 0 ? { metadata: { ...note.metadata, fromBytes: String(this.#from) } } : {};
     const headers = {
       ...TUS,
       "Upload-Defer-Length": "1",
-      "Upload-Metadata": saidOf(note) ?? "",
+      "Upload-Metadata": saidOf({ ...note, ...part }) ?? "",
       "Idempotency-Key": note.creationKey,
     };
     const url = `/files${note.live ?? ""}`;
@@ -116,8 +118,4 @@ export function saidOf({
   metadata,
 }: Pick<Note, "fileName" | "contentType" | "metadata">): string | undefined {
   return described({ file: { name: fileName }, settings: { contentType } }, { metadata });
-}
-
-function isGood({ status }: HttpResponse): boolean {
-  return status >= 200 && status <= 299;
 }

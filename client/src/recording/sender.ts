@@ -18,12 +18,10 @@ import { endedByOthers, tooLarge } from "./reasons.ts";
 import { judged, type RemoteRecording } from "./remote.ts";
 import type { Spool } from "./spool.ts";
 
-const KIB = 1024;
-const MIB = 1024 * KIB;
 /** A request has as much as a good line takes in a few seconds: what breaks costs no more. */
-const FIRST_BYTES = MIB;
-const FEWEST_BYTES = 256 * KIB;
-const MOST_BYTES = 8 * MIB;
+const FIRST_BYTES = 1024 * 1024;
+const FEWEST_BYTES = 256 * 1024;
+const MOST_BYTES = 8 * 1024 * 1024;
 const TOO_LARGE = 413;
 const CONFLICT = 409;
 const SHORT_MS = 4_000;
@@ -188,10 +186,10 @@ export class Sender {
   /** What it comes to that bytes are refused for good. */
   #refusal(error: unknown): unknown {
     const { notebook } = this.#parts;
-    const { message, problem } = error instanceof UploadError ? error : {};
+    const { problem } = error instanceof UploadError ? error : {};
     if (problem?.code === "upload-too-large") {
       // Dies before this line: all of it may be sent again where the upload is gone, and is refused again.
-      notebook.write({ tooLarge: { message, problem } }).catch(() => {});
+      notebook.write({ tooLarge: problem }).catch(() => {});
     }
     return problem?.code === "beyond-declared-length" ? endedByOthers(notebook.note.live !== undefined) : error;
   }
@@ -334,7 +332,7 @@ export class Sender {
     await spool.idle();
     const fromBytes = spool.startBytes;
     if (fromBytes > 0 && ending !== "completed") {
-      const message = `The upload has ended (${ending}), and cannot begin anew: its first ${fromBytes} bytes are no longer on this device.`;
+      const message = `Its upload is gone, and cannot begin anew: its first ${fromBytes} bytes are no longer on this device.`;
       throw new UploadError(code, "none", message, { ending, cause: error });
     }
     // Dies before this line: the next page finds the same upload gone. After it: another one, under another key.

@@ -246,7 +246,7 @@ export class Spool {
       }
       from += bytes.length;
     }
-    throw goneHere("it ends earlier");
+    throw new RangeError("it ends earlier");
   }
 
   async #work(): Promise<void> {
