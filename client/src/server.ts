@@ -278,7 +278,7 @@ export class Server {
 
 function ignore(): void {}
 
-function isGood({ status }: HttpResponse): boolean {
+export function isGood({ status }: HttpResponse): boolean {
   return status >= 200 && status <= 299;
 }
 

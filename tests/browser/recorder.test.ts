@@ -175,6 +175,44 @@ test("what is still being recorded is watched in another tab, by a link", inBrow
   await arrived(page);
 });
 
+test("a browser that opens no tab shows a link to watch it by", inBrowser, async (t) => {
+  const context = await profile(t);
+  const page = await open(context);
+  // As a blocker does.
+  await page.page.evaluate(() => {
+    window.open = () => null;
+  });
+  await begin(page, "Camera");
+  await untilFull(page, "Safe there", 1);
+  await page.press("Watch");
+  const link = page.page.getByRole("alert").getByRole("link", { name: "watch it here" });
+  const opening = context.waitForEvent("page");
+  await link.click();
+  const playedSeconds = await playing(await opening);
+  await waitFor("it to play", async () => (await playedSeconds()) > 0);
+  await link.waitFor({ state: "hidden" });
+  await page.press("Stop");
+  await arrived(page);
+});
+
+test("discarded, and the server keeps it: that is said", inBrowser, async (t) => {
+  const page = await open(await profile(t));
+  await begin(page, "Microphone");
+  await untilFull(page, "Safe there", 1);
+  const refusal = { code: "forbidden", title: "Forbidden", detail: "Only the application may delete it.", status: 403 };
+  await page.page.route("**/upload/*", (route) =>
+    route.request().method() === "DELETE"
+      ? route.fulfill({ status: 403, contentType: "application/problem+json", json: refusal })
+      : route.fallback(),
+  );
+  await page.press("Discard");
+  await page.page.getByText(/may still be at the server: Forbidden. Only the application may delete it/).waitFor();
+  const { client } = harbour.stack;
+  for (const { uploadId } of await client.openUploads()) {
+    await client.request("DELETE", `/upload/${uploadId}`);
+  }
+});
+
 test("a microphone, discarded: nothing of it is left, here or at the server", inBrowser, async (t) => {
   const context = await profile(t);
   const page = await open(context);

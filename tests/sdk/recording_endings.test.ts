@@ -97,7 +97,7 @@ test("discarded by whoever hears of an error", async () => {
   const tap = new Tap();
   const recording = world.page().record(tap);
   world.server.fate = () => 400;
-  let discarded: Promise<void> | undefined;
+  let discarded: Promise<unknown> | undefined;
   const heard = new Promise<void>((resolve) =>
     recording.on("error", () => {
       discarded ??= recording.discard();

@@ -29,6 +29,13 @@ async function begun(live: RecordingOptions["live"], options: Partial<RecordingO
   return { world, tap, page, recording, done, upload };
 }
 
+/** What was to be noted is. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) {
+    await new Promise(setImmediate);
+  }
+}
+
 for (const [live, address] of [
   [undefined, "/files"],
   [false, "/files"],
@@ -45,6 +52,21 @@ for (const [live, address] of [
     assert.deepEqual(Buffer.from(world.server.object()), tap.bytes);
   });
 }
+
+test("metadata that the server would take for an option, or anybody for a part's, is refused before anything is sent", () => {
+  const world = new RecordingWorld();
+  for (const name of ["live", "endAfterSeconds", "tellEveryBytes", "fromBytes"]) {
+    for (const live of [true, false]) {
+      assert.throws(() => world.page().record(new Tap(), { live, metadata: { [name]: "true" } }), {
+        name: "TypeError",
+        message:
+          /^metadata of a recording has names .* other than live, endAfterSeconds, tellEveryBytes, fromBytes, and/,
+      });
+    }
+  }
+  world.page().record(new Tap(), { metadata: { alive: "true", Live: "true" } });
+  assert.deepEqual(world.server.asked, []);
+});
 
 test("what the server would refuse is said at once", () => {
   const page = new RecordingWorld().page();
@@ -147,23 +169,6 @@ test("stopped after it was ended by silence with all its bytes, it is complete",
   assert.deepEqual([uploadId, bytes], [upload.id, 1000]);
 });
 
-test("ended by silence when its first bytes are no longer here, it says so", async () => {
-  const { world, tap, recording, done, upload } = await begun(true, { keepUntilComplete: false });
-  tap.give(1000);
-  await until(recording, ({ safeThereBytes }) => safeThereBytes === 2000);
-  await until(recording, ({ spooledBytes }) => spooledBytes === 1000);
-  world.server.endSilent(upload.id);
-  tap.give(500);
-  const { error } = await until(recording, ({ error }) => error !== undefined);
-  assert.equal(error?.code, "expired");
-  assert.match(
-    String(error?.message),
-    /Nothing came for so long .* cannot begin anew: its first 2000 bytes are no longer/,
-  );
-  tap.end();
-  await assert.rejects(done, { code: "expired" });
-});
-
 test("what is more than the server takes does not begin anew for ever", async () => {
   const { world, tap, recording, done, upload } = await begun({ endAfterSeconds: 60 });
   const tooLarge = { code: "upload-too-large", title: "Too large", detail: "1000 bytes at most." };
@@ -179,4 +184,47 @@ test("what is more than the server takes does not begin anew for ever", async ()
   assert.equal(uploadsOf(world).length, 1);
   tap.end();
   await assert.rejects(done, { code: "too-large" });
+});
+
+test("what is more than the server takes is remembered by the next page: it is not sent again to be refused again", async () => {
+  const { world, tap, page, recording, upload } = await begun({ endAfterSeconds: 60 });
+  const tooLarge = { code: "upload-too-large", title: "Too large", detail: "1000 bytes at most." };
+  world.server.refuse = ({ method }) => (method === "PUT" ? { status: 413, body: tooLarge } : undefined);
+  tap.give(500);
+  await until(recording, ({ error }) => error?.code === "too-large");
+  await settled();
+  page.kill();
+  world.server.endSilent(upload.id);
+  world.server.refuse = () => undefined;
+  for (let turn = 0; turn < 2; turn++) {
+    const [left] = await world.page().left();
+    const again = left?.resume().start();
+    const said = { code: "too-large", remedy: "none", status: 413, message: /Too large. 1000 bytes at most/ };
+    await assert.rejects(again ?? Promise.resolve(), said);
+  }
+  assert.equal(uploadsOf(world).length, 1);
+  assert.deepEqual(world.server.asked.filter((line) => line.startsWith("POST")).length, 1);
+});
+
+test("the same, and it may be larger meanwhile: it goes on where it is, and nothing of that is remembered", async () => {
+  const { world, tap, page, recording } = await begun(true);
+  const tooLarge = { code: "upload-too-large", title: "Too large", detail: "1000 bytes at most." };
+  world.server.refuse = ({ method }) => (method === "PUT" ? { status: 413, body: tooLarge } : undefined);
+  tap.give(500);
+  await until(recording, ({ error }) => error?.code === "too-large");
+  await settled();
+  page.kill();
+  world.server.refuse = () => undefined;
+  // The last request is refused, so that what was noted is not removed with the rest.
+  world.server.fate = ({ method }) => (method === "PATCH" ? 403 : "arrives");
+  const next = world.page();
+  const [left] = await next.left();
+  await assert.rejects(left?.resume().start() ?? Promise.resolve(), { code: "unauthorized" });
+  await settled();
+  world.server.fate = () => "arrives";
+  const [upload] = uploadsOf(world);
+  world.server.end(upload?.id ?? "", "expired");
+  const [again] = await next.left();
+  await again?.resume().start();
+  assert.deepEqual(Buffer.from(world.server.object()), tap.bytes);
 });

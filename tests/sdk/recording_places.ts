@@ -17,6 +17,9 @@ export class MemoryPlace implements SpoolStorage {
   /** What is called before a piece is written; what it throws is thrown, and so many bytes are left behind. */
   onWrite: (name: string) => { readonly tearAt: number } | undefined = () => undefined;
 
+  /** Waited for before a piece is removed. */
+  onRemove: () => Promise<void> | undefined = () => undefined;
+
   get storedBytes(): number {
     return [...this.folders.values()]
       .flatMap((files) => [...files.values()])
@@ -65,7 +68,8 @@ export class MemoryPlace implements SpoolStorage {
         }
         return new Blob([bytes]);
       },
-      async remove(piece) {
+      remove: async (piece) => {
+        await this.onRemove();
         files.delete(nameOf(piece));
       },
       async readNote(slot) {

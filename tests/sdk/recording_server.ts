@@ -93,7 +93,10 @@ export class RecordingServer implements HttpClient {
     }
     const there = sizeOf(upload);
     if (method === "HEAD") {
-      return upload.length === undefined ? said(200, {}, { "Upload-Offset": String(there) }) : said(409, {});
+      // Also of one that is complete: then with its length.
+      const { length } = upload;
+      const end: Record<string, string> = length === undefined ? {} : { "Upload-Length": String(length) };
+      return said(200, {}, { "Upload-Offset": String(there), ...end });
     }
     if (path.endsWith("/status")) {
       return said(200, statusOf(upload));

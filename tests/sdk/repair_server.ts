@@ -90,7 +90,7 @@ export class RepairServer implements HttpClient {
         return this.#repair(JSON.parse(String(body)).ranges);
     }
     if (method === "HEAD") {
-      return this.state === "open" ? offset(this.#uploadedBytes) : { status: 409 };
+      return this.state === "damaged" ? { status: 409 } : offset(this.#uploadedBytes);
     }
     assert.equal(method, "PUT", what);
     return this.#put(Number(request.headers["X-Upload-Offset"]), bytes);

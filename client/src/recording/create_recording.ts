@@ -28,6 +28,8 @@ import { saidOf } from "./remote.ts";
 import { type Source, sourceOf } from "./sources.ts";
 
 const SEND_EVERY_MS = 1_000;
+/** Among the metadata of what is created so, the server takes the first three for what makes an upload live; a part has the last. */
+const TAKEN = ["live", "endAfterSeconds", "tellEveryBytes", "fromBytes"];
 const MOST_MEMORY_BYTES = 256 * 1024 * 1024;
 
 /** Every option there is; the compiler sees to it that none is missing. */
@@ -55,8 +57,11 @@ export function createRecording(source: RecordingSource, options: RecordingOptio
   checked(options);
   const { fileName = "", metadata = {}, sendEveryMs = SEND_EVERY_MS, pieceMs = 0 } = options;
   const contentType = options.contentType ?? "";
-  if (saidOf({ fileName, contentType, metadata }) === undefined) {
-    throw new TypeError("metadata of a recording has names of letters, digits and dashes, and 2 kB at most");
+  // A part says where it begins, in sixteen digits at most.
+  const longest = { fileName, contentType, metadata: { ...metadata, fromBytes: "0".repeat(16) } };
+  if (TAKEN.some((name) => name in metadata) || saidOf(longest) === undefined) {
+    const names = `letters, digits and dashes, other than ${TAKEN.join(", ")}`;
+    throw new TypeError(`metadata of a recording has names of ${names}, and 2 kB at most`);
   }
   const endpoint = endpointOf(options.endpoint);
   const about = {
@@ -92,7 +97,7 @@ export function runtimeOf({ runtime }: Pick<RecordingOptions, "runtime">): Runti
   };
 }
 
-type Place = Pick<OpeningParts, "left" | "wanted"> & { readonly about: NonNullable<OpeningParts["about"]> };
+type Place = Pick<OpeningParts, "left" | "wanted" | "about">;
 
 function wired(id: string, options: RecordingOptions, source: Source | undefined, place: Place): Recording {
   const runtime = runtimeOf(options);
@@ -114,9 +119,8 @@ function wired(id: string, options: RecordingOptions, source: Source | undefined
     sendEveryMs: options.sendEveryMs ?? SEND_EVERY_MS,
     onRestart: (restart) => emitter.emit("restart", restart),
   });
-  const { fileName, contentType } = place.about;
   const recording: QuaysideRecording = new QuaysideRecording({
-    ...{ id, runtime, emitter, retrier, deadlines, opening, source, fileName, contentType },
+    ...{ id, runtime, emitter, retrier, deadlines, opening, source, about: place.about },
     mostMemoryBytes: options.mostMemoryBytes ?? MOST_MEMORY_BYTES,
     persist: options.persist ?? true,
   });
@@ -139,8 +143,8 @@ function keepAwakeDuring(recording: Recording): void {
 }
 
 function checked(options: RecordingOptions): void {
-  const { endpoint, retry, pieceMs = 1, sendEveryMs = 1, mostMemoryBytes = 1 } = options ?? {};
-  checkOptions({ endpoint, ...(retry === undefined ? {} : { retry }) });
+  const { endpoint, retry = {}, pieceMs = 1, sendEveryMs = 1, mostMemoryBytes = 1 } = options ?? {};
+  checkOptions({ endpoint, retry });
   const unknown = Object.keys(options).find((name) => !(name in KNOWN));
   if (unknown !== undefined) {
     throw new TypeError(`there is no option ${unknown}`);

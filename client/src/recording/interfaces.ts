@@ -72,10 +72,10 @@ export interface Recording {
   /** Whatever holds the sending up is tried again now. */
   retry(): void;
   /**
-   * Ends it for good: nothing of it shall remain, here or on the server. `start` rejects with the code `aborted`. Rejects where another
-   * page has taken it up meanwhile.
+   * Ends it for good: nothing of it shall remain, here or on the server. `start` rejects with the code `aborted`. What is here is gone
+   * when this settles, and what the server keeps all the same is said. Rejects where another page has taken it up meanwhile.
    */
-  discard(): Promise<void>;
+  discard(): Promise<Discarded>;
   /** Listens. The function that is returned stops that. */
   on<Name extends keyof RecordingEvents>(name: Name, listener: (event: RecordingEvents[Name]) => void): () => void;
 }
@@ -142,17 +142,42 @@ export interface RecordingEvents {
   /** Something of the status has changed. */
   status: RecordingStatus;
   retry: Retry;
-  /** The upload that was begun is gone; all bytes are still here, and another one begins by itself. */
-  restart: Restart;
+  /** The upload that was begun is gone, or has ended too early, and another one begins by itself. */
+  restart: RecordingRestart;
   error: UploadError;
+}
+
+export interface RecordingRestart extends Restart {
+  /**
+   * Where in the recording the next upload begins: 0 where all bytes are here. More only of a live one that silence has ended when its
+   * first bytes were no longer here: then the upload that is named here has all in front of that, and is a file.
+   */
+  readonly fromBytes: number;
 }
 
 export interface RecordingResult {
   readonly recordingId: string;
   readonly uploadId: string;
+  /** Of the recording. */
   readonly bytes: number;
+  /** The upload has the recording from here on; 0 where it has all of it. What lies in front is in `earlierUploadIds`. */
+  readonly fromBytes: number;
+  /** Those that were begun before it and did not become the whole, the oldest first. Most are gone. */
+  readonly earlierUploadIds: readonly string[];
   /** Null where the server no longer tells of it. */
   readonly object: StoredObject | null;
+}
+
+/** What came of removing it. */
+export interface Discarded {
+  /** The uploads of it that are still at the server, or may be; the earlier ones, too. */
+  readonly staying: readonly StayingUpload[];
+}
+
+export interface StayingUpload {
+  readonly uploadId: string;
+  /** Why the server keeps it, or that it did not answer. Undefined where it was complete before: then nobody asked for that. */
+  readonly error: UploadError | undefined;
 }
 
 /** A recording whose page has gone. */
@@ -176,8 +201,8 @@ export interface LeftRecording {
   resume(options?: ResumeOptions): Recording;
   /** All its bytes as a file; undefined where some are no longer here. */
   file(): Promise<File | undefined>;
-  /** Removes what is here, and the upload from the server, unless that does not answer. Rejects while it is in use. */
-  discard(options?: ResumeOptions): Promise<void>;
+  /** Removes what is here, and its uploads from the server; those that stay are said. Rejects while it is in use. */
+  discard(options?: ResumeOptions): Promise<Discarded>;
 }
 
 /** A place that survives the page. Everything in it may reject: where it is full, with a `QuotaExceededError`. */

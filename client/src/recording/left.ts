@@ -59,7 +59,7 @@ async function leftRecording(
     const { note } = notebook;
     const isWholeIn = (at: Recovered) =>
       at.spool.startBytes === 0 && at.spool.recordedBytes >= Math.max(1, at.notebook.note.confirmedBytes);
-    const fileName = note.fileName === "" ? defaultName(note.startedAtMs, note.contentType) : note.fileName;
+    const fileName = note.fileName || defaultName(note.startedAtMs, note.contentType);
     const resume = (options: ResumeOptions = {}) => {
       const all: RecordingOptions = { endpoint: note.endpoint, ...given, ...options };
       return resumedRecording(id, storage, note, all);
@@ -82,9 +82,7 @@ async function leftRecording(
         }
         return new File(await now.spool.blobs(), fileName, { type: note.contentType, lastModified: note.startedAtMs });
       },
-      async discard(options: ResumeOptions = {}) {
-        await resume(options).discard();
-      },
+      discard: (options?: ResumeOptions) => resume(options).discard(),
     };
   } finally {
     if (typeof claim !== "string") {

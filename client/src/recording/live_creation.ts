@@ -19,10 +19,10 @@ export function liveQuery(live: RecordingOptions["live"], pauseMs: number): stri
   };
   let query = "?live";
   for (const [name, value] of Object.entries(live === true ? {} : live)) {
-    const [least, most] = bounds[name as keyof LiveOptions] ?? [];
-    if (least === undefined || most === undefined) {
+    if (!(name in bounds)) {
       throw new TypeError(`there is no option live.${name}`);
     }
+    const [least, most] = bounds[name as keyof LiveOptions];
     if (value !== undefined) {
       if (!Number.isSafeInteger(value) || value < least || value > most) {
         throw new TypeError(`live.${name} is a whole number from ${least} to ${most}`);

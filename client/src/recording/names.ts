@@ -11,9 +11,8 @@ const ENDINGS: Readonly<Record<string, string>> = {
 
 /** `recording 2026-11-30 09.05.07.webm`, by the clock on the wall. */
 export function defaultName(atMs: number, contentType: string): string {
-  const at = new Date(atMs);
-  const two = (value: number) => String(value).padStart(2, "0");
-  const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
-  const time = [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(".");
-  return `recording ${day} ${time}.${ENDINGS[contentType] ?? "bin"}`;
+  // As if the clock on the wall showed UTC.
+  const local = new Date(atMs - new Date(atMs).getTimezoneOffset() * 60_000).toISOString();
+  const said = local.slice(0, 19).replace("T", " ").replace(/:/g, ".");
+  return `recording ${said}.${ENDINGS[contentType] ?? "bin"}`;
 }

@@ -1,6 +1,7 @@
 // What is noted of a recording beside its pieces: what it is called, which upload it is, and where its pieces begin. Two notes are
 // written in turn, each with its checksum, so that the newest whole one is always there, whatever tore the other.
 
+import type { Problem } from "../interfaces.ts";
 import type { SpoolFolder } from "./interfaces.ts";
 import { checksumAfter, NOTHING } from "./pieces.ts";
 
@@ -15,6 +16,12 @@ export interface Note {
   /** Noted before the upload is asked for: asked again under this key, it is the same one. */
   readonly creationKey: string;
   readonly uploadId: string | null;
+  /** Of this recording, before that one. */
+  readonly earlierUploadIds?: readonly string[];
+  /** The upload has the recording from here on, where not all of it was here any more as it began. */
+  readonly fromBytes?: number;
+  /** The server has refused this recording, as more than it takes. */
+  readonly tooLarge?: Problem | undefined;
   /** Confirmed by the server when this was written, and more by now. */
   readonly confirmedBytes: number;
   /** What lies in front of this was sent and is not here; with its checksum. */

@@ -2,13 +2,13 @@
 // whoever works on them. One way for what begins here and for what another page has left.
 
 import { randomName } from "../creation.ts";
-import { abortedError, UploadError } from "../errors.ts";
-import type { Claim, Restart, Runtime } from "../interfaces.ts";
+import { asUploadError, UploadError } from "../errors.ts";
+import type { Claim, Runtime } from "../interfaces.ts";
 import type { Live } from "../live.ts";
-import type { Retrier } from "../retrier.ts";
+import { Retrier } from "../retrier.ts";
 import type { Server } from "../server.ts";
 import { orLate } from "../signals.ts";
-import type { SpoolStorage } from "./interfaces.ts";
+import type { Discarded, RecordingRestart, SpoolStorage } from "./interfaces.ts";
 import { defaultName } from "./names.ts";
 import { type Note, Notebook } from "./notes.ts";
 import { patiently } from "./patience.ts";
@@ -44,6 +44,10 @@ export interface Told {
   readonly onCompleting: () => void;
 }
 
+/** What is known of it before its place is open. */
+export type About = Pick<Note, "fileName" | "contentType" | "metadata" | "endpoint" | "live"> &
+  Partial<Pick<Note, "uploadId">>;
+
 export interface OpeningParts {
   readonly id: string;
   readonly runtime: Runtime;
@@ -52,11 +56,11 @@ export interface OpeningParts {
   readonly live: Live;
   readonly keeps: boolean;
   readonly sendEveryMs: number;
-  readonly onRestart: (restart: Restart) => void;
+  readonly onRestart: (restart: RecordingRestart) => void;
   /** Where it is, for what another page has left; otherwise where it may be, and what is to be noted of it. */
   readonly left?: SpoolStorage;
   readonly wanted?: SpoolStorage | null | undefined;
-  readonly about?: Pick<Note, "fileName" | "contentType" | "metadata" | "endpoint" | "live">;
+  readonly about: About;
 }
 
 /** The name of the claim on a recording. */
@@ -100,8 +104,8 @@ export class Opening {
       return;
     }
     const { note } = notebook;
-    const type = note.contentType === "" ? contentType : note.contentType;
-    const fileName = note.fileName === "" ? defaultName(note.startedAtMs, type) : note.fileName;
+    const type = note.contentType || contentType;
+    const fileName = note.fileName || defaultName(note.startedAtMs, type);
     notebook.write({ contentType: type, fileName }).catch(() => {});
   }
 
@@ -114,36 +118,38 @@ export class Opening {
 
   /** What is being written cannot be removed, and what is written later would come back. */
   async #idle(opened: Opened | undefined): Promise<void> {
-    if (opened !== undefined) {
-      await orLate(opened.spool.idle(), this.#parts.runtime.clock, IDLE_MS, () => {});
-    }
+    await (opened && orLate(opened.spool.idle(), this.#parts.runtime.clock, IDLE_MS, () => {}));
   }
 
   /** Nothing of it shall remain, here or at the server; that does not answer for ever. */
-  async remove(opened: Opened | undefined): Promise<void> {
+  async remove(opened: Opened | undefined): Promise<Discarded> {
     const { left, id } = this.#parts;
     const storage = opened?.storage ?? left;
     await this.#idle(opened);
     // Another page may have begun it anew since.
-    const stored =
-      storage &&
-      (await storage
-        .open(id)
-        .then(Notebook.read)
-        .catch(() => undefined));
+    const stored = await storage
+      ?.open(id)
+      .then(Notebook.read)
+      .catch(() => undefined);
     // Here first: whoever discards wants that to be certain.
     await storage?.remove(id);
-    const uploadId = stored?.note.uploadId ?? opened?.notebook.note.uploadId ?? null;
-    if (uploadId !== null) {
-      await this.#removeThere(uploadId).catch(() => {});
-    }
+    const notes = [stored?.note, opened?.notebook.note];
+    const uploadIds = notes.flatMap((note) => (note?.earlierUploadIds ?? []).concat(note?.uploadId ?? []));
+    const tried = await Promise.all([...new Set(uploadIds)].map((uploadId) => this.#removeThere(uploadId)));
+    return { staying: tried.flat() };
   }
 
-  async #removeThere(uploadId: string): Promise<void> {
-    const { runtime, retrier, server } = this.#parts;
-    const removing = new AbortController();
-    const stop = runtime.clock.timer(REMOVING_MS, () => removing.abort(abortedError()));
-    await retrier.ask(removing.signal, () => server.remove(uploadId, removing.signal)).finally(stop);
+  /** Nothing, or that it stays. */
+  async #removeThere(uploadId: string): Promise<Discarded["staying"]> {
+    const { runtime, server } = this.#parts;
+    const retrier = new Retrier({ ...runtime, policy: { giveUpAfterMs: REMOVING_MS }, onRetry: () => {} });
+    const { signal } = new AbortController();
+    try {
+      await retrier.ask(signal, () => server.remove(uploadId, signal));
+      return [];
+    } catch (error) {
+      return [{ uploadId, error: asUploadError(error) }];
+    }
   }
 
   async #begun(told: Told): Promise<Opened> {
@@ -154,13 +160,8 @@ export class Opening {
     const folder = opened && patiently(opened, clock);
     // The clock on the wall is for people to read; nothing is decided by it.
     const startedAtMs = Date.now();
-    const { fileName = "", contentType = "", metadata = {}, endpoint = "", live } = about ?? {};
     const notebook = new Notebook(folder, {
-      fileName,
-      contentType,
-      metadata,
-      endpoint,
-      live,
+      ...about,
       startedAtMs,
       creationKey: randomName(runtime.random),
       uploadId: null,
@@ -172,7 +173,7 @@ export class Opening {
     // Dies before this line: an empty folder, which whoever lists removes.
     await notebook.write({}).catch(() => {});
     const spool = new Spool({ folder, notebook, clock, keeps, onChange: told.onChange });
-    return this.#opened({ storage, spool, notebook, isRecovered: false }, told);
+    return this.#opened({ storage, spool, notebook }, told);
   }
 
   async #recovered(storage: SpoolStorage, told: Told): Promise<Opened> {
@@ -183,21 +184,17 @@ export class Opening {
       throw new UploadError("file-unreadable", "none", "This recording is no longer on this device.");
     }
     recovered.spool.finish();
-    return this.#opened({ storage, ...recovered, isRecovered: true }, told);
+    return this.#opened({ storage, ...recovered }, told);
   }
 
-  #opened(
-    found: Omit<Opened, "sender" | "pressure"> & { readonly isRecovered: boolean },
-    { onChange, ...told }: Told,
-  ): Opened {
-    const { runtime, server, retrier, live, sendEveryMs, onRestart } = this.#parts;
-    const { isRecovered, ...opened } = found;
-    const { storage, spool, notebook } = opened;
+  #opened(found: Omit<Opened, "sender" | "pressure">, told: Told): Opened {
+    const { runtime, server, left } = this.#parts;
+    const { storage, spool, notebook } = found;
     const { clock } = runtime;
-    const pressure = storage && new Pressure(storage, clock, () => spool.recordedBytes, onChange);
-    const remote = new RemoteRecording(server, clock);
-    const works = { runtime, server, retrier, live, remote, spool, notebook, sendEveryMs };
-    const sender = new Sender({ ...works, isRecovered, ...told, onRestart });
-    return { ...opened, pressure, sender };
+    const pressure = storage && new Pressure(storage, clock, () => spool.recordedBytes, told.onChange);
+    const remote = new RemoteRecording(server, clock, notebook);
+    const isRecovered = left !== undefined;
+    const sender = new Sender({ ...this.#parts, ...told, spool, notebook, remote, isRecovered });
+    return { ...found, pressure, sender };
   }
 }

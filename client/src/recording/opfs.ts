@@ -60,15 +60,9 @@ class OpfsFolder implements SpoolFolder {
     return forgivingMissing(this.#folder.removeEntry(nameOf(piece)));
   }
 
-  async readNote(slot: 0 | 1): Promise<string | undefined> {
-    try {
-      return await (await (await this.#folder.getFileHandle(`note-${slot}`)).getFile()).text();
-    } catch (error) {
-      if (isMissing(error)) {
-        return undefined;
-      }
-      throw error;
-    }
+  readNote(slot: 0 | 1): Promise<string | undefined> {
+    const file = this.#folder.getFileHandle(`note-${slot}`);
+    return forgivingMissing(file.then(async (file) => (await file.getFile()).text()));
   }
 
   writeNote(slot: 0 | 1, text: string): Promise<void> {
@@ -106,16 +100,12 @@ async function namesIn(folder: FileSystemDirectoryHandle): Promise<string[]> {
   return names;
 }
 
-async function forgivingMissing(removing: Promise<void>): Promise<void> {
-  try {
-    await removing;
-  } catch (error) {
-    if (!isMissing(error)) {
+/** Undefined where it is not there. */
+function forgivingMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  return work.catch((error) => {
+    if (!(error instanceof DOMException && error.name === "NotFoundError")) {
       throw error;
     }
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof DOMException && error.name === "NotFoundError";
+    return undefined;
+  });
 }

@@ -61,10 +61,7 @@ export function nameOf({ from, to, before, after }: Piece): string {
 
 /** Undefined where it is no piece's name. */
 export function pieceNamed(name: string): Piece | undefined {
-  const [, from, to, before, after] = /^(\d{16})-(\d{1,16})-([0-9a-f]{16})-([0-9a-f]{16})$/.exec(name) ?? [];
-  if (from === undefined || to === undefined || before === undefined || after === undefined) {
-    return undefined;
-  }
+  const [, from, to, before = "", after = ""] = /^(\d{16})-(\d{1,16})-([0-9a-f]{16})-([0-9a-f]{16})$/.exec(name) ?? [];
   const piece = { from: Number(from), to: Number(to), before, after };
   return piece.to > piece.from ? piece : undefined;
 }
@@ -84,15 +81,9 @@ export function chainOf(pieces: readonly Piece[], from: number): { chain: Piece[
   return { chain, rest };
 }
 
-/** The piece with this byte, among pieces in order. */
+/** The piece with this byte, if there is one. */
 export function pieceAt(pieces: readonly Piece[], at: number): Piece | undefined {
-  let [low, high] = [0, pieces.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    [low, high] = (pieces[middle] as Piece).to <= at ? [middle + 1, high] : [low, middle];
-  }
-  const piece = pieces[low];
-  return piece !== undefined && piece.from <= at ? piece : undefined;
+  return pieces.find(({ from, to }) => from <= at && at < to);
 }
 
 export function joined(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {

@@ -18,6 +18,9 @@ export interface Room {
   readonly isPersistent: boolean | null;
 }
 
+/** Nothing is known. */
+export const UNKNOWN_ROOM: Room = { freeBytes: null, fullInMs: null, isLow: false, isPersistent: null };
+
 export class Pressure {
   readonly #storage: SpoolStorage;
   readonly #clock: Clock;
@@ -26,7 +29,7 @@ export class Pressure {
   #stop: () => void = () => {};
   #hasEnded = false;
   #last: { readonly atMs: number; readonly bytes: number } | undefined;
-  room: Room = { freeBytes: null, fullInMs: null, isLow: false, isPersistent: null };
+  room = UNKNOWN_ROOM;
 
   constructor(storage: SpoolStorage, clock: Clock, recordedBytes: () => number, onChange: () => void) {
     this.#storage = storage;

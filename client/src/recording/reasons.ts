@@ -1,14 +1,24 @@
 // Why a recording does not go on here, in words.
 
-import { endedError, UploadError } from "../errors.ts";
+import { answerError, endedError, UploadError } from "../errors.ts";
+import type { Problem } from "../interfaces.ts";
 
 export function takenOver(): UploadError {
   return new UploadError("rejected", "none", "Another page has taken this recording over.");
 }
 
-/** Of a live upload: the server has ended it before all was there. */
-export function cutShort(): UploadError {
-  return endedError("expired", "Nothing came for so long that the server took what was there for the whole.");
+/** It was ended before all was there. A live one is an object then, and as good as run out of time. */
+export function endedByOthers(isLive: boolean): UploadError {
+  if (!isLive) {
+    return endedError("failed", "Somebody else has ended it while it is recorded.");
+  }
+  const message = "Nothing came for so long that the server took what was there for the whole.";
+  return new UploadError("expired", "start-over", message, { ending: "completed" });
+}
+
+/** As it was said, also on an earlier page. */
+export function tooLarge(problem: Problem): UploadError {
+  return answerError({ status: 413, header: () => null, body: JSON.stringify(problem) }, 0);
 }
 
 export function couldNotBegin(cause: unknown): UploadError {

@@ -7,7 +7,9 @@ import type { Emitter } from "../emitter.ts";
 import { abortedError, asUploadError, type UploadError } from "../errors.ts";
 import type { Claim, Retry, Runtime } from "../interfaces.ts";
 import type { Retrier } from "../retrier.ts";
+import { orLate } from "../signals.ts";
 import type {
+  Discarded,
   Recording,
   RecordingEnding,
   RecordingEvents,
@@ -15,8 +17,8 @@ import type {
   RecordingState,
   RecordingStatus,
 } from "./interfaces.ts";
-import type { Opened, Opening } from "./opening.ts";
-import { warningsOf } from "./pressure.ts";
+import type { About, Opened, Opening } from "./opening.ts";
+import { UNKNOWN_ROOM, warningsOf } from "./pressure.ts";
 import { brokeOff, couldNotBegin, takenOver } from "./reasons.ts";
 import type { Sent } from "./sender.ts";
 import type { Source } from "./sources.ts";
@@ -36,9 +38,7 @@ export interface RecordingParts {
   readonly source: Source | undefined;
   readonly mostMemoryBytes: number;
   readonly persist: boolean;
-  /** What is known of it before its place is open. */
-  readonly fileName: string;
-  readonly contentType: string;
+  readonly about: About;
 }
 
 export class QuaysideRecording implements Recording {
@@ -58,7 +58,7 @@ export class QuaysideRecording implements Recording {
   #isLost = false;
   #isTelling = false;
   #isHeld = false;
-  #discarding: Promise<void> | undefined;
+  #discarding: Promise<Discarded> | undefined;
   #wake: () => void = () => {};
 
   constructor(parts: RecordingParts) {
@@ -74,14 +74,15 @@ export class QuaysideRecording implements Recording {
 
   get status(): RecordingStatus {
     const { spool, notebook, storage, pressure } = this.#opened ?? {};
-    const { freeBytes = null, fullInMs = null, isPersistent = null } = pressure?.room ?? {};
+    const { fileName, contentType, uploadId } = notebook?.note ?? this.#parts.about;
+    const { freeBytes, fullInMs, isPersistent } = pressure?.room ?? UNKNOWN_ROOM;
     const safeThereBytes = spool?.confirmedBytes ?? 0;
     const recordedBytes = spool?.recordedBytes ?? 0;
     return {
       state: this.#state,
-      fileName: notebook?.note.fileName ?? this.#parts.fileName,
-      contentType: notebook?.note.contentType ?? this.#parts.contentType,
-      uploadId: notebook?.note.uploadId ?? undefined,
+      fileName,
+      contentType,
+      uploadId: uploadId ?? undefined,
       recordedBytes,
       safeHereBytes: spool?.safeBytes ?? 0,
       safeThereBytes,
@@ -141,16 +142,17 @@ export class QuaysideRecording implements Recording {
     this.#wake();
   }
 
-  discard(): Promise<void> {
+  discard(): Promise<Discarded> {
     this.#discarding ??= this.#discard().finally(() => {
       this.#discarding = undefined;
     });
     return this.#discarding;
   }
 
-  async #discard(): Promise<void> {
+  async #discard(): Promise<Discarded> {
     if (this.#state === "completed") {
-      return;
+      const { uploadId, earlierUploadIds } = await this.start();
+      return { staying: [...earlierUploadIds, uploadId].map((uploadId) => ({ uploadId, error: undefined })) };
     }
     this.#become("discarded");
     this.#stop.abort(abortedError());
@@ -163,7 +165,7 @@ export class QuaysideRecording implements Recording {
     }
     try {
       this.#claim ??= await this.#parts.opening.claim();
-      await this.#parts.opening.remove(this.#opened);
+      return await this.#parts.opening.remove(this.#opened);
     } finally {
       this.#leave();
     }
@@ -190,12 +192,13 @@ export class QuaysideRecording implements Recording {
     try {
       this.#become("starting");
       await this.#open();
-      const { uploadId, object } = await this.#send(signal);
-      const bytes = this.#opened?.spool.recordedBytes ?? 0;
+      const sent = await this.#send(signal);
+      const { spool, notebook } = this.#opened as Opened;
+      const { fromBytes = 0, earlierUploadIds = [] } = notebook.note;
       // Dies before this line: the next page finds an upload that is complete, and removes what is here.
       await this.#parts.opening.forget(this.#opened).catch(() => {});
       this.#become("completed");
-      return { recordingId: id, uploadId, bytes, object };
+      return { ...sent, recordingId: id, bytes: spool.recordedBytes, fromBytes, earlierUploadIds };
     } catch (error) {
       throw await this.#failed(asUploadError(error));
     } finally {
@@ -303,9 +306,7 @@ export class QuaysideRecording implements Recording {
     const woken = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
-    const stop = longestMs === undefined ? () => {} : this.#parts.runtime.clock.timer(longestMs, () => this.#wake());
-    await woken;
-    stop();
+    await (longestMs === undefined ? woken : orLate(woken, this.#parts.runtime.clock, longestMs, () => {}));
   }
 
   /** Nothing more is recorded from here on; what the encoder still has is taken. */

@@ -3,26 +3,25 @@
 //
 // The server says what counts, and the spool what was recorded. After every failure the server is asked, and it goes on from there: a
 // chunk that arrived without an answer is not sent again, one that was lost is, and one that comes late is refused by its offset. An
-// upload that is gone begins anew while all bytes are here, and so does a live one that the server has ended before all was there.
+// upload that is gone begins anew while all bytes are here, and so does a live one that the server has ended before all was there: that
+// one also without its first bytes, which the server has in the upload that it has ended.
 
 import { randomName } from "../creation.ts";
 import { endedError, goneError, isGone, missingError, UploadError } from "../errors.ts";
-import type { Restart, Runtime, Status, StoredObject } from "../interfaces.ts";
+import type { Runtime, Status, StoredObject } from "../interfaces.ts";
 import type { Live } from "../live.ts";
 import type { Retrier, Streak } from "../retrier.ts";
-import type { Server } from "../server.ts";
-import { linked, orAborted } from "../signals.ts";
+import { orAborted, orLate } from "../signals.ts";
+import type { RecordingRestart } from "./interfaces.ts";
 import type { Notebook } from "./notes.ts";
-import { cutShort } from "./reasons.ts";
-import type { RemoteRecording } from "./remote.ts";
+import { endedByOthers, tooLarge } from "./reasons.ts";
+import { judged, type RemoteRecording } from "./remote.ts";
 import type { Spool } from "./spool.ts";
 
-const KIB = 1024;
-const MIB = 1024 * KIB;
 /** A request has as much as a good line takes in a few seconds: what breaks costs no more. */
-const FIRST_BYTES = MIB;
-const FEWEST_BYTES = 256 * KIB;
-const MOST_BYTES = 8 * MIB;
+const FIRST_BYTES = 1024 * 1024;
+const FEWEST_BYTES = 256 * 1024;
+const MOST_BYTES = 8 * 1024 * 1024;
 const TOO_LARGE = 413;
 const CONFLICT = 409;
 const SHORT_MS = 4_000;
@@ -35,7 +34,6 @@ const MOST_ROUNDS = 5;
 export interface SenderParts {
   readonly spool: Spool;
   readonly notebook: Notebook;
-  readonly server: Server;
   readonly remote: RemoteRecording;
   readonly retrier: Retrier;
   readonly runtime: Pick<Runtime, "clock" | "hasher" | "random">;
@@ -49,7 +47,7 @@ export interface SenderParts {
   /** The server has said how much it has. */
   readonly onAnswer: () => void;
   readonly onCompleting: () => void;
-  readonly onRestart: (restart: Restart) => void;
+  readonly onRestart: (restart: RecordingRestart) => void;
 }
 
 export interface Sent {
@@ -68,8 +66,6 @@ export class Sender {
   /** Nothing has been confirmed since it was begun anew. */
   #isRestartInVain = false;
   #isNothing = false;
-  /** The server has said that so much is more than it takes. */
-  #beyond: UploadError | undefined;
 
   constructor(parts: SenderParts) {
     this.#parts = parts;
@@ -99,7 +95,8 @@ export class Sender {
     const known = notebook.note.uploadId;
     const id = known ?? (await this.#create(signal));
     for (let rounds: Streak | undefined; ; ) {
-      if ((await this.#sendAll(id, signal)) === "ended" || (await this.#declared(id, signal))) {
+      await this.#sendAll(id, signal);
+      if (await this.#declared(id, signal)) {
         this.#parts.onCompleting();
         const status = await this.#untilCompleted(id, signal);
         if (status.state === "completed") {
@@ -113,7 +110,7 @@ export class Sender {
       await retrier.wait(missingError(), rounds, signal);
       const from = await this.#ask(signal, () => remote.progress(id, signal));
       // What was confirmed is missing again, and perhaps no longer here: reading it says so.
-      if (typeof from === "number" && from < spool.confirmedBytes) {
+      if (from < spool.confirmedBytes) {
         spool.unconfirm(from);
       }
     }
@@ -139,26 +136,25 @@ export class Sender {
   async #create(signal: AbortSignal): Promise<string> {
     const { notebook, remote } = this.#parts;
     // Dies before the answer is noted: asked again under the same key, it is the same upload.
-    const id = await this.#ask(signal, () => remote.create(notebook.note, signal));
+    const id = await this.#ask(signal, () => remote.create(signal));
     await notebook.write({ uploadId: id }).catch(() => {});
     return id;
   }
 
-  /** Until nothing more comes, and the server has all of it; `ended` where it is past that already. */
-  async #sendAll(id: string, signal: AbortSignal): Promise<"open" | "ended"> {
+  /** Until nothing more comes, and the server has all of it. */
+  async #sendAll(id: string, signal: AbortSignal): Promise<void> {
     const { retrier, spool } = this.#parts;
-    let from: number | "ended" = await this.#where(id, signal);
-    for (let streak: Streak | undefined; from !== "ended"; ) {
-      const at: number = from;
-      const bytes = await this.#next(at, signal);
+    let from = await this.#where(id, signal);
+    for (let streak: Streak | undefined; ; ) {
+      const bytes = await this.#next(from, signal);
       if (bytes === undefined) {
-        return "open";
+        return;
       }
       try {
-        const counted = await this.#put(id, at, bytes, signal);
+        const counted = await this.#put(id, from, bytes, signal);
         streak = undefined;
-        from = counted === at + bytes.length ? counted : await this.#where(id, signal);
-        spool.confirm(from === "ended" ? spool.recordedBytes : from);
+        from = counted === from + bytes.length ? counted : await this.#where(id, signal);
+        spool.confirm(from);
         this.#confirmed();
       } catch (error) {
         if (!(error instanceof UploadError) || !error.isPassing) {
@@ -169,11 +165,10 @@ export class Sender {
         }
         this.#mostBytes = Math.max(FEWEST_BYTES, this.#mostBytes / 2);
         streak = retrier.longer(streak);
-        await retrier.wait(error, streak, signal, at);
+        await retrier.wait(error, streak, signal, from);
         from = await this.#where(id, signal);
       }
     }
-    return "ended";
   }
 
   /** A proxy may take less at a time than is sent, and so may the server: then they get less. */
@@ -190,43 +185,26 @@ export class Sender {
 
   /** What it comes to that bytes are refused for good. */
   #refusal(error: unknown): unknown {
-    const code = error instanceof UploadError ? error.problem?.code : undefined;
-    if (code === "upload-too-large") {
-      this.#beyond = error as UploadError;
+    const { notebook } = this.#parts;
+    const { problem } = error instanceof UploadError ? error : {};
+    if (problem?.code === "upload-too-large") {
+      // Dies before this line: all of it may be sent again where the upload is gone, and is refused again.
+      notebook.write({ tooLarge: problem }).catch(() => {});
     }
-    return code === "beyond-declared-length" && this.#isLive ? this.#cutShort() : error;
-  }
-
-  get #isLive(): boolean {
-    return this.#parts.notebook.note.live !== undefined;
-  }
-
-  /** A live upload that has ended with less. Another one would have more, but no more than the server takes. */
-  #cutShort(): UploadError {
-    return this.#beyond ?? cutShort();
+    return problem?.code === "beyond-declared-length" ? endedByOthers(notebook.note.live !== undefined) : error;
   }
 
   /** Where it goes on, as the server says. */
-  async #where(id: string, signal: AbortSignal): Promise<number | "ended"> {
+  async #where(id: string, signal: AbortSignal): Promise<number> {
     const { spool, remote, isRecovered, onSent, onAnswer } = this.#parts;
-    const progress = await this.#ask(signal, () => remote.progress(id, signal));
+    const at = await this.#ask(signal, () => remote.progress(id, signal));
     onAnswer();
-    const at = typeof progress === "number" ? progress : this.#judged(progress).uploadedBytes;
     if (at > spool.recordedBytes) {
       if (!isRecovered) {
         const message = "The server has more of it than was recorded here: somebody else writes to this upload.";
         throw new UploadError("rejected", "none", message);
       }
       spool.endAtServer(at);
-    }
-    if (typeof progress !== "number" && progress.state !== "open") {
-      if (this.#isLive && !(spool.isFinished && at === spool.recordedBytes)) {
-        throw this.#cutShort();
-      }
-      if (!spool.isFinished) {
-        throw endedError("failed", "Somebody else has ended it while it is recorded.");
-      }
-      return "ended";
     }
     at < spool.confirmedBytes ? spool.unconfirm(at) : spool.confirm(at);
     onSent(at);
@@ -253,24 +231,18 @@ export class Sender {
 
   async #untilChanged(longestMs: number | undefined, signal: AbortSignal): Promise<void> {
     const { spool, runtime } = this.#parts;
-    const { controller, unlink } = linked(signal);
-    try {
-      const changed = orAborted(spool.changed(), controller.signal);
-      const slept = longestMs === undefined ? changed : runtime.clock.sleep(longestMs, controller.signal);
-      await Promise.race([changed, slept]);
-    } finally {
-      unlink();
-      controller.abort();
-    }
+    const changed = spool.changed();
+    const isOver = longestMs === undefined ? changed : orLate(changed, runtime.clock, longestMs, () => {});
+    await orAborted(isOver, signal);
   }
 
   async #put(id: string, from: number, bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<number> {
-    const { server, runtime, onSent } = this.#parts;
+    const { remote, runtime, onSent } = this.#parts;
     const { clock, hasher } = runtime;
     this.#begunMs = clock.nowMs();
     const checksum = await hasher.chunk(bytes);
     const chunk = { from, to: from + bytes.length };
-    const counted = await server.put(id, chunk, bytes, checksum, signal, (sent) => onSent(from + sent));
+    const counted = await remote.put(id, chunk, bytes, checksum, signal, (sent) => onSent(from + sent));
     const tookMs = clock.nowMs() - this.#begunMs;
     if (tookMs < SHORT_MS && bytes.length === this.#mostBytes) {
       this.#mostBytes = Math.min(this.#ceilingBytes, this.#mostBytes * 2);
@@ -288,7 +260,7 @@ export class Sender {
     if (nowMs - this.#notedMs > NOTE_MS) {
       this.#notedMs = nowMs;
       // For whoever lists what was left behind; the server knows better.
-      notebook.write({ confirmedBytes: spool.confirmedBytes }).catch(() => {});
+      notebook.write({ confirmedBytes: spool.confirmedBytes, tooLarge: undefined }).catch(() => {});
     }
   }
 
@@ -302,11 +274,11 @@ export class Sender {
    * bytes than was sent.
    */
   async #declare(id: string, signal: AbortSignal): Promise<boolean> {
-    const { remote, server, spool } = this.#parts;
+    const { remote, spool } = this.#parts;
     try {
       await remote.declare(id, spool.recordedBytes, signal);
     } catch (error) {
-      const { state, fileSize, uploadedBytes } = this.#judged(await server.status(id, signal));
+      const { state, fileSize, uploadedBytes } = await remote.status(id, signal);
       if (state === "open" && fileSize === null) {
         if (error instanceof UploadError && error.status === CONFLICT && uploadedBytes !== spool.recordedBytes) {
           return false;
@@ -319,27 +291,20 @@ export class Sender {
 
   /** Until the object is whole, or the server misses bytes after all. */
   async #untilCompleted(id: string, signal: AbortSignal): Promise<Status> {
-    const ask = () => this.#ask(signal, () => this.#parts.server.status(id, signal));
+    const ask = () => this.#ask(signal, () => this.#parts.remote.status(id, signal));
     for await (const status of this.#parts.live.statuses(id, ask, signal)) {
       const isMissing = status.missing.length > 0 && status.state === "open";
-      if (this.#judged(status).state === "completed" || isMissing) {
+      if (judged(status).state === "completed" || isMissing) {
         return status;
       }
     }
     throw signal.reason;
   }
 
-  /** One that has ended without an object is thrown. */
-  #judged(status: Status): Status {
-    if (["failed", "aborted", "expired", "deleted", "damaged"].includes(status.state)) {
-      throw endedError(status.state, status.reason);
-    }
-    return status;
-  }
-
-  /** What was put together is what was recorded, byte for byte, where both are known. */
+  /** What was put together is what was recorded, byte for byte, where both are known: of an upload that has only its end, nobody here knows. */
   #compared({ object }: Status): StoredObject | null {
-    const { checksum } = this.#parts.spool;
+    const { spool, notebook } = this.#parts;
+    const checksum = notebook.note.fromBytes ? undefined : spool.checksum;
     if (object !== null && checksum !== undefined && object.crc64nvme !== checksum) {
       throw endedError("failed", "What the server has put together is not what was recorded here.");
     }
@@ -348,34 +313,48 @@ export class Sender {
 
   /**
    * An upload that is gone is forgotten while every byte is here. One that has run out of time, or that the server does not know any
-   * more, begins anew at once; of one that somebody has cancelled that is for `run` to be called again. Once in vain is enough.
+   * more, begins anew at once; of one that somebody has cancelled that is for `run` to be called again. Once in vain is enough. One
+   * that has ended as an object has what is no longer here: the next begins where that ends at the latest.
    */
   async #restartAfter(error: unknown): Promise<void> {
     const { spool, notebook, runtime, onRestart } = this.#parts;
-    const { uploadId, live } = notebook.note;
+    const { uploadId, earlierUploadIds = [], live, tooLarge: refused } = notebook.note;
     if (!(error instanceof UploadError) || error.ending === undefined) {
       throw error;
     }
-    if (spool.startBytes > 0) {
-      const { code, ending } = error;
-      const first = `its first ${spool.startBytes} bytes are no longer on this device`;
-      const message = `${error.message.replace(/ It can be started afresh\.$/, "")} It cannot begin anew: ${first}.`;
+    const { code, ending } = error;
+    if (refused !== undefined) {
+      // Another one would have more, but no more than the server takes.
+      throw tooLarge(refused);
+    }
+    // What is still here stays, as nobody else has it in this upload; what goes just now goes first.
+    spool.unconfirm(spool.startBytes);
+    await spool.idle();
+    const fromBytes = spool.startBytes;
+    if (fromBytes > 0 && ending !== "completed") {
+      const message = `Its upload is gone, and cannot begin anew: its first ${fromBytes} bytes are no longer on this device.`;
       throw new UploadError(code, "none", message, { ending, cause: error });
     }
     // Dies before this line: the next page finds the same upload gone. After it: another one, under another key.
-    // A silence that has ended one would end the next, too, while all its bytes are sent again.
-    const patient = live?.replace(/&endAfterSeconds=\d+/, "");
-    const fresh = { uploadId: null, creationKey: randomName(runtime.random), confirmedBytes: 0, live: patient };
+    const fresh = {
+      uploadId: null,
+      earlierUploadIds: earlierUploadIds.concat(uploadId ?? []),
+      creationKey: randomName(runtime.random),
+      fromBytes,
+      confirmedBytes: fromBytes,
+      // A silence that has ended one would end the next, too, while all its bytes are sent again.
+      live: live?.replace(/&endAfterSeconds=\d+/, ""),
+    };
     await notebook.write(fresh).catch(() => {});
-    spool.unconfirm(0);
-    const isOurs = error.ending === "expired" || error.ending === "unknown";
+    spool.unconfirm(fromBytes);
+    const isOurs = ["expired", "unknown", "completed"].includes(ending);
     if (!isOurs || this.#isRestartInVain) {
       this.#isRestartInVain = false;
       throw error;
     }
     this.#isRestartInVain = true;
     if (uploadId !== null) {
-      onRestart({ uploadId, error });
+      onRestart({ uploadId, error, fromBytes });
     }
   }
 

@@ -36,9 +36,8 @@ export function sourceOf(given: RecordingSource, { recorder = {}, pieceMs = PIEC
   const canRecord = typeof MediaRecorder !== "undefined";
   if (canRecord && given instanceof MediaRecorder) {
     if (given.state !== "inactive") {
-      throw new TypeError(
-        "createRecording: the MediaRecorder has been started already, and what it began with is lost",
-      );
+      // What it began with is lost.
+      throw new TypeError("createRecording: the MediaRecorder has been started already");
     }
     return new RecorderSource(given, pieceMs);
   }
@@ -69,6 +68,8 @@ class RecorderSource implements Source {
 
   begin(sink: Sink): void {
     const recorder = this.#recorder;
+    // What has not begun does not end. It tells of nothing before this function has returned.
+    recorder.start(this.#pieceMs);
     let failure: unknown;
     let isBroken = false;
     recorder.addEventListener("dataavailable", ({ data }) => {
@@ -95,7 +96,7 @@ class RecorderSource implements Source {
       }
     };
     globalThis.document?.addEventListener("visibilitychange", onHidden);
-    const stopped = new Promise<void>((resolve) => {
+    this.#stopped = new Promise<void>((resolve) => {
       recorder.addEventListener("stop", async () => {
         globalThis.document?.removeEventListener("visibilitychange", onHidden);
         await this.#reading;
@@ -106,14 +107,6 @@ class RecorderSource implements Source {
         resolve();
       });
     });
-    try {
-      recorder.start(this.#pieceMs);
-    } catch (error) {
-      globalThis.document?.removeEventListener("visibilitychange", onHidden);
-      throw error;
-    }
-    // What has not begun does not end.
-    this.#stopped = stopped;
   }
 
   pause(): void {

@@ -246,7 +246,7 @@ export class Spool {
       }
       from += bytes.length;
     }
-    throw goneHere("it ends earlier");
+    throw new RangeError("it ends earlier");
   }
 
   async #work(): Promise<void> {
@@ -308,7 +308,7 @@ export class Spool {
       // Nobody finds pieces without a note, or knows that there is a hole in front of them.
       await notebook.write({});
     }
-    const bytes = this.#firstWaiting();
+    const bytes = this.#waitingUpTo(Math.min(PIECE_BYTES, this.#waitingBytes));
     const piece = pieceOf(this.#waitingFrom, this.#checksum ?? NOTHING, bytes);
     await folder.write(piece, bytes);
     // Dies before this line: the piece counts all the same, as its name says all that is noted here.
@@ -347,10 +347,6 @@ export class Spool {
     for (const piece of pieces) {
       await folder?.remove(piece).catch(() => {});
     }
-  }
-
-  #firstWaiting(): Uint8Array<ArrayBuffer> {
-    return this.#waitingUpTo(Math.min(PIECE_BYTES, this.#waitingBytes));
   }
 
   /** A copy of the first so many bytes that wait. */

@@ -1,9 +1,15 @@
 // The recorder: a camera, the screen or a microphone, recorded onto this device and sent at the same time, so that it can be watched while it is
 // made; and what earlier pages have left behind. What is shown comes from the recording alone; nothing is remembered here.
 
-import { createRecording, type LeftRecording, listRecordings, type Recording } from "quayside-client/recording";
+import {
+  createRecording,
+  type Discarded,
+  type LeftRecording,
+  listRecordings,
+  type Recording,
+} from "quayside-client/recording";
 
-import { find, say } from "./elements.ts";
+import { find, make, say } from "./elements.ts";
 import { type RecordingButton, RecordingRow, shownOf } from "./recording_row.ts";
 
 /** Why there is nothing to record, by the name of the browser's error. */
@@ -108,7 +114,7 @@ class Recorder {
         this.#download(await left.file());
       } else {
         this.#remove(row);
-        await left.discard().catch(({ message }) => say(this.#notice, message));
+        await this.#discard(left);
       }
     });
     const { recordedBytes, safeThereBytes, isInUse, isWhole } = left;
@@ -157,9 +163,23 @@ class Recorder {
         return this.#download(await this.#fileOf(recording.id));
       case "discard":
         this.#remove(row);
-        return recording.discard();
+        return this.#discard(recording);
       case "remove":
         return this.#remove(row);
+    }
+  }
+
+  /** What the server keeps all the same is said. */
+  async #discard(recording: { discard(): Promise<Discarded> }): Promise<void> {
+    try {
+      const { staying } = await recording.discard();
+      const [first] = staying;
+      if (first !== undefined) {
+        const why = first.error?.message ?? "It is complete.";
+        say(this.#notice, `It is no longer on this device, and may still be at the server: ${why}`);
+      }
+    } catch (error) {
+      say(this.#notice, (error as Error).message);
     }
   }
 
@@ -169,17 +189,30 @@ class Recorder {
       say(this.#notice, "Nothing of it is at the server yet.");
       return;
     }
-    // Opened at once, as nothing may be opened later than the press.
+    say(this.#notice, "");
+    // Opened at once, as nothing may be opened later than the press; null where the browser opens nothing by itself at all.
     const tab = window.open();
     const request = { method: "POST", headers: this.#headers(), body: '{"disposition": "inline"}' };
     const response = await fetch(`${this.#endpoint}/upload/${uploadId}/links`, request).catch(() => undefined);
     if (response?.ok) {
       const { url } = (await response.json()) as { url: string };
-      tab?.location.replace(`${url}&follow`);
+      const address = `${url}&follow`;
+      tab === null ? this.#offer(address) : tab.location.replace(address);
     } else {
       tab?.close();
       say(this.#notice, "There is no link to it just now.");
     }
+  }
+
+  /** The same by a press of its own, which no browser blocks. */
+  #offer(address: string): void {
+    const link = make("a", "watch-link", "watch it here");
+    link.href = address;
+    link.target = "_blank";
+    link.rel = "noopener";
+    link.addEventListener("click", () => say(this.#notice, ""));
+    say(this.#notice, "The browser has opened no tab: ");
+    this.#notice.append(link);
   }
 
   async #fileOf(id: string): Promise<File | undefined> {
