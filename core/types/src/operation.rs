@@ -161,8 +161,7 @@ pub struct FirstChunk {
 pub enum Wait {
     /// It does not: `completing` is an answer.
     No,
-    /// Until the upload is complete or has failed; for so long as a client may be kept waiting. A client that takes the
-    /// last byte's acknowledgement for the file's never hears more.
+    /// Until the upload is complete or has failed, for clients that take the last byte's acknowledgement for the file's: they never hear more.
     ForObject,
 }
 

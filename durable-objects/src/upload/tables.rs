@@ -6,7 +6,7 @@
 //! | `part` | one per counted part, unless the file was put in one go | when the part is counted |
 //! | `segment` | one per accepted run of bytes behind the last part | when it is counted; gone with the part it ends up in |
 //! | `parallel_chunk` | one per chunk of a parallel upload that was begun | when it is begun, and when a writer of it has ended |
-//! | `playlist` (`playlist.rs` beside this) | one | when somebody who asked for a playlist has found some |
+//! | `playlist` (`playlist/tables.rs` beside this) | one | when somebody who asked for a playlist has found some |
 //!
 //! What is in `upload` [`facts`] says. `part` is only there where the file is several, `parallel_chunk` where the upload is parallel, both where it is
 //! repaired, and `segment` from the first segment on, since a new table is charged for as two rows.

@@ -6,10 +6,11 @@
 //! (RFC 8216, section 3.3). Without such a place they are counted from the `moof`, or from where the samples of the track before it end,
 //! and both move with the fragment.
 
-use super::{
-    cutter::MOST_BOX_BYTES,
-    state::{Kind, State},
-};
+use super::state::{Kind, State};
+
+/// A box that is read as a whole is no larger. A fragment of ten seconds with 120 pictures and 50 pieces of sound a second, each with all that
+/// can be said of it, has 170 * 10 * 16 = 27 KB; a `moov` with pictures in it may have some hundred.
+pub(super) const MOST_BOX_BYTES: u64 = 1024 * 1024;
 
 /// `vide`, as a number.
 const PICTURES: u64 = 0x7669_6465;

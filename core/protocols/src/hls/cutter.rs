@@ -1,17 +1,13 @@
 //! Looks at the bytes of a file in order and finds where it can be cut. It does no I/O: it says which byte it wants next, and is given some
 //! from there on, as many as are at hand. What it does not want to see it passes over.
 //!
-//! Whatever the bytes are, each step passes at least one of them or waits for more, and no more than [`MOST_BOX_BYTES`] and what it was
+//! Whatever the bytes are, each step passes at least one of them or waits for more, and no more than [`boxes::MOST_BOX_BYTES`] and what it was
 //! given last are kept.
 
 use super::{
     boxes, packets,
     state::{Kind, State},
 };
-
-/// A box that is read as a whole is no larger. A fragment of ten seconds with 120 pictures and 50 pieces of sound a second, each with all that
-/// can be said of it, has 170 * 10 * 16 = 27 KB; a `moov` with pictures in it may have some hundred.
-pub(super) const MOST_BOX_BYTES: u64 = 1024 * 1024;
 
 /// What was looked at and has no cut is worth keeping from so many bytes on.
 const WORTH_KEEPING_BYTES: u64 = 4 * 1024 * 1024;

@@ -5,7 +5,8 @@ mod times;
 
 use super::{
     MOST_CUTS,
-    cutter::{Cutter, MOST_BOX_BYTES},
+    boxes::MOST_BOX_BYTES,
+    cutter::Cutter,
     playlist,
     samples::{Packet, Run, Track, boxed, boxed_large, fragment, head, moof, traf, transport, usual_head},
     state::{Kind, State},

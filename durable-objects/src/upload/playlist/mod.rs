@@ -3,23 +3,18 @@
 //! One at a time looks, and only what that one brings is kept: it has been told what is kept, and nobody has changed that since. Nothing else
 //! is derived of it, and it is derived of nothing but the bytes that count: what is lost is found again.
 
+mod tables;
+
 use std::cell::Cell;
 
 use upload_types::{cost::Cost, units::UnixMs};
-use worker::{Response, SqlStorage, SqlStorageValue};
+use worker::Response;
 
 use crate::{
-    platform::{
-        clock::now,
-        error::Result,
-        metering::{count, exec, metered},
-        sql::has_table,
-    },
+    platform::{clock::now, error::Result, metering::metered},
     rpc::upload::MAY_I_LOOK,
     upload::UploadSession,
 };
-
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS playlist (id INTEGER PRIMARY KEY, found TEXT NOT NULL)";
 
 /// So long somebody may look before the next one is let: 4 seconds, and as much for the calls around them.
 const LONGEST_LOOK_MS: u64 = 8_000;
@@ -59,33 +54,10 @@ impl UploadSession {
         if found.is_some() {
             self.looker.forget();
         }
-        let (kept, rows) = metered(|| keep(&self.state.storage().sql(), found.map_or("", |(_, found)| found)));
+        let (kept, rows) = metered(|| tables::keep(&self.state.storage().sql(), found.map_or("", |(_, found)| found)));
         self.charge(rows);
         Ok(Response::ok([&right, "\n", &kept?].concat())?)
     }
-}
-
-/// One row, which is written anew with each that is found: it has 300 KB at most, and is paid for as one.
-fn keep(sql: &SqlStorage, found: &str) -> Result<String> {
-    let mut kept = String::new();
-    if has_table(sql, "playlist")? {
-        let cursor = sql.exec("SELECT found FROM playlist", Vec::new())?;
-        for row in cursor.raw() {
-            if let [SqlStorageValue::String(found)] = &row?[..] {
-                kept.clone_from(found);
-            }
-        }
-        count(&cursor);
-    }
-    if let Some((known, more)) = found.split_once('\n') {
-        let cuts = kept.split_once('\n').map_or("", |(_, cuts)| cuts);
-        kept = [known, "\n", cuts, more].concat();
-        exec(sql, TABLE, Vec::new())?;
-        // Crash here: a table without a row is one where nothing was found.
-        exec(sql, "INSERT OR REPLACE INTO playlist (id, found) VALUES (1, ?)", vec![kept.as_str().into()])?;
-        // Crash here: it is kept, and whoever found it asks again.
-    }
-    Ok(kept)
 }
 
 #[cfg(test)]
