@@ -17,6 +17,7 @@ use durable_objects::{
         upload::{ReadGrowing, read_tail},
     },
 };
+use futures_util::future::{Either, select};
 use upload_session::session::{Growing, RemainderSource};
 use upload_types::{
     api_error::ApiError,
@@ -30,7 +31,7 @@ use web_sys::ReadableStream;
 use worker::{Delay, Headers, Range, ResponseBody, ResponseBuilder};
 
 use crate::{
-    context::RequestContext,
+    context::{RequestContext, TransferContext},
     handlers::content_headers::{HandedOut, NOT_KEPT, describe},
     log,
     transfer::body::{self, Body, Sink, endless, fixed_length},
@@ -56,7 +57,7 @@ const MOST_LOST: u32 = 5;
 
 /// How it stands, where it can be read before it is whole; else why there is no object.
 pub(super) async fn look(id: UploadId, unfinished: ApiError, context: RequestContext<'_>) -> Result<Snapshot> {
-    let question = ReadGrowing { from: ByteCount::MAX, longest_ms: 0 };
+    let question = ReadGrowing { from: ByteCount::MAX, to: None, longest_ms: 0 };
     match unless_refused(call(&context.uploads()?, id, &question).await)? {
         Some(growing) => Ok(growing.now),
         None => Err(unfinished.into()),
@@ -97,7 +98,7 @@ pub(super) fn serve(
 }
 
 /// A stream of these bytes, from the first to behind the last: of those that are there, or of all that come.
-pub(super) fn open(
+fn open(
     upload: UploadId,
     (first, end): (u64, u64),
     follow: bool,
@@ -110,6 +111,20 @@ pub(super) fn open(
     let reader = Reader { upload, objects, bucket, sink, at: first, end, is_named, follow, calls: 0 };
     context.execution.wait_until(reader.run());
     Ok(readable)
+}
+
+/// These bytes of what is there, from the first to behind the last; none where they cannot be had. Whoever drops it reads no further.
+pub(super) async fn read(upload: UploadId, (first, end): (u64, u64), storing: &TransferContext) -> Option<Vec<u8>> {
+    let (sink, readable) = fixed_length(end.saturating_sub(first)).ok()?;
+    let (objects, bucket) = (storing.objects.clone(), storing.bucket.clone());
+    let reader = Reader { upload, objects, bucket, sink, at: first, end, is_named: false, follow: false, calls: 0 };
+    let (mut body, bytes) = (Body::new(&readable).ok()?, u32::try_from(end.saturating_sub(first)).ok()?);
+    let reading = Box::pin(body.read(body::Wanted { least_bytes: bytes, room_bytes: bytes, most_bytes: bytes.into() }));
+    let read = match select(reading, Box::pin(reader.run())).await {
+        Either::Left((read, _)) => read,
+        Either::Right(((), reading)) => reading.await,
+    };
+    read.ok().filter(|piece| piece.length() == bytes).map(|piece| piece.to_vec())
 }
 
 /// Somebody who reads.
@@ -165,8 +180,11 @@ impl Reader {
         let mut lost = 0;
         while self.at < self.end {
             let before = self.at;
-            let question =
-                ReadGrowing { from: count(before), longest_ms: if self.follow { LONGEST_WAIT_MS } else { 0 } };
+            let question = ReadGrowing {
+                from: count(before),
+                to: (!self.follow).then(|| count(self.end)),
+                longest_ms: if self.follow { LONGEST_WAIT_MS } else { 0 },
+            };
             self.called()?;
             let Growing { now, from, sources } = call(&self.objects, self.upload, &question).await?;
             if let Some(bytes) = now.plan.declared_bytes().map(ByteCount::get).filter(|bytes| *bytes < self.end) {
@@ -183,7 +201,7 @@ impl Reader {
                 self.bring_object(&object.key).await?;
             }
             let brought = self.at - before;
-            if brought == 0 && now.uploaded_bytes.get() > before {
+            if brought == 0 && (!self.follow || now.uploaded_bytes.get() > before) {
                 lost += 1;
                 if lost > MOST_LOST {
                     return Err(Error::from("its bytes cannot be read").into());
@@ -201,11 +219,7 @@ impl Reader {
     /// Brings what a source has behind what has been brought; it begins at `start`. Where it ends. One that is not there any more brings
     /// nothing, and what comes behind it must wait.
     async fn bring_source(&mut self, source: &RemainderSource, start: u64) -> Result<u64, Ended> {
-        let bytes = match source {
-            RemainderSource::Rows { start, end } => end.saturating_sub(*start).get(),
-            RemainderSource::Object { bytes, .. } => bytes.get(),
-        };
-        let end = start + bytes;
+        let end = start + source.bytes().get();
         if !(start..end).contains(&self.at) || self.at >= self.end {
             return Ok(end);
         }
@@ -257,6 +271,10 @@ impl Reader {
                 self.at += bytes;
             }
             from.give_back(&piece);
+        }
+        if self.at >= self.end {
+            // Rows are named to the end of their run.
+            from.cancel().await;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use durable_objects::{
     platform::error::Result,
     rpc::{
-        ObjectClient, call,
+        call,
         upload::{MAY_I_LOOK, ReadGrowing, keep_cuts},
     },
 };
@@ -19,21 +19,19 @@ use upload_types::{
     units::{ByteCount, UploadId},
     upload::Snapshot,
 };
-use web_sys::ReadableStream;
 use worker::{Delay, Headers, ResponseBuilder};
 
 use crate::{
-    context::RequestContext,
+    context::{RequestContext, TransferContext},
     handlers::{content_headers::HandedOut, growing},
     log::now_ms,
-    transfer::body::{Body, Wanted},
 };
 
 /// So long it is looked at most: players wait 10 seconds and more.
 const LONGEST_LOOK_MS: u64 = 4_000;
 
-/// As long as nothing is known, and somebody else looks, it is asked again so much later: eight times at most.
-const PAUSE: Duration = Duration::from_millis(500);
+/// As long as nothing is known, and somebody else looks, it is asked again so much later: four times.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// So often it is read at most, one after the other: each read may take the upload's object and R2, and an invocation has 10,000 of such calls
 /// (<https://developers.cloudflare.com/workers/platform/limits/#subrequests>). MPEG-TS is read as a whole: 125 MiB of it, if they come that fast.
@@ -47,12 +45,17 @@ const MOST_READ_BYTES: u64 = 256 * 1024;
 
 /// Answers with a playlist, in which `query` stands behind the addresses. Whoever asks for its head has nothing looked at.
 pub(super) async fn serve(id: UploadId, head_only: bool, query: &str, context: RequestContext<'_>) -> HandedOut {
-    let objects = context.uploads()?;
+    let storing = context.storing()?;
     // Refused as the bytes are.
-    let Growing { now, .. } = call(&objects, id, &ReadGrowing { from: ByteCount::MAX, longest_ms: 0 }).await?;
-    let kept =
-        if head_only { ask(&objects, id, String::new()).await?.1 } else { look(&objects, &now, context).await? };
-    let text = playlist::written(&kept, query)?;
+    let question = ReadGrowing { from: ByteCount::MAX, to: None, longest_ms: 0 };
+    let Growing { now, .. } = call(&storing.objects, id, &question).await?;
+    let (kept, now) = if head_only {
+        (ask(&storing, id, String::new()).await.map(|(_, kept)| kept), now)
+    } else {
+        // Whoever leaves takes nothing along: others wait for what is found.
+        context.run_with_wait_until(async move { (look(&storing, &now).await, now) }).await?
+    };
+    let text = playlist::written(&kept?, query)?;
     let headers = Headers::new();
     headers.set("content-type", playlist::CONTENT_TYPE)?;
     // What it has may be gone tomorrow, and until its end it is another one each time.
@@ -64,23 +67,28 @@ pub(super) async fn serve(id: UploadId, head_only: bool, query: &str, context: R
 }
 
 /// The right to look, and what is kept.
-async fn ask(objects: &ObjectClient, id: UploadId, said: String) -> Result<(String, String)> {
-    let answer = keep_cuts(objects, id, said).await?;
+async fn ask(storing: &TransferContext, id: UploadId, said: String) -> Result<(String, String)> {
+    let answer = keep_cuts(&storing.objects, id, said).await?;
     let (right, kept) = answer.split_once('\n').unwrap_or_default();
     Ok((right.to_owned(), kept.to_owned()))
 }
 
 /// What is kept, after what nobody has looked at has been looked at. Where somebody else is looking, what is kept so far, if anything.
-async fn look(objects: &ObjectClient, now: &Snapshot, context: RequestContext<'_>) -> Result<String> {
+async fn look(storing: &TransferContext, now: &Snapshot) -> Result<String> {
     let ends_at = now_ms() + LONGEST_LOOK_MS;
+    let there = now.uploaded_bytes.to_string();
+    let whole = if is_whole(now) { "." } else { "" };
     loop {
-        let (right, kept) = ask(objects, now.id, MAY_I_LOOK.to_owned()).await?;
+        let (right, kept) = ask(storing, now.id, [MAY_I_LOOK, &there, whole].concat()).await?;
         if !right.is_empty() {
             let mut cutter = Cutter::knowing(&kept);
-            look_until(ends_at, &mut cutter, now, context).await;
-            let found = cutter.found().unwrap_or_default();
+            if look_until(ends_at, &mut cutter, now, storing).await.is_none() && cutter.found(u64::MAX).is_none() {
+                // Nothing could be read: somebody else may look when the right has run out.
+                return Ok(kept);
+            }
+            let found = cutter.found(now.uploaded_bytes.get()).unwrap_or_default();
             // Crash here: whoever asks next, when the right has run out, finds it again.
-            return Ok(ask(objects, now.id, [&right, "\n", &found].concat()).await?.1);
+            return Ok(ask(storing, now.id, [&right, "\n", &found].concat()).await?.1);
         }
         if !kept.is_empty() || now_ms() >= ends_at {
             return Ok(kept);
@@ -89,40 +97,32 @@ async fn look(objects: &ObjectClient, now: &Snapshot, context: RequestContext<'_
     }
 }
 
-/// Looks at what is there and nobody has looked at, for a while.
-async fn look_until(ends_at: u64, cutter: &mut Cutter, now: &Snapshot, context: RequestContext<'_>) {
+fn is_whole(now: &Snapshot) -> bool {
+    now.plan.declared_bytes() == Some(now.uploaded_bytes)
+}
+
+/// Looks at what is there and nobody has looked at, for a while. None where not all of that could be read.
+async fn look_until(ends_at: u64, cutter: &mut Cutter, now: &Snapshot, storing: &TransferContext) -> Option<()> {
     let there = now.uploaded_bytes.get();
     let mut read_bytes = LEAST_READ_BYTES;
-    for _ in 0..MOST_READS {
+    let mut reads = 0;
+    while cutter.wants() < there && !cutter.is_done() {
         let first = cutter.wants();
-        let bytes = read_bytes.min(there.saturating_sub(first));
-        if bytes == 0 || cutter.is_done() {
-            break;
-        }
+        let end = there.min(first + read_bytes);
+        let left = Duration::from_millis(ends_at.saturating_sub(now_ms()));
         // It may have been put elsewhere meanwhile, or takes too long: the next one who asks goes on.
-        let Ok(stream) = growing::open(now.id, (first, first + bytes), false, context) else { break };
-        let Some(read) = read(&stream, bytes, ends_at).await else { break };
+        let read = match select(Box::pin(growing::read(now.id, (first, end), storing)), Delay::from(left)).await {
+            Either::Left((read, _)) if reads < MOST_READS => read?,
+            _ => return None,
+        };
+        reads += 1;
         cutter.feed(&read);
-        let is_near = cutter.wants().saturating_sub(first) <= 5 * bytes;
+        let is_near = cutter.wants().saturating_sub(first) <= 5 * (end - first);
         read_bytes = if is_near { (read_bytes * 2).min(MOST_READ_BYTES) } else { LEAST_READ_BYTES };
     }
     cutter.reached(there);
-    if now.plan.declared_bytes() == Some(now.uploaded_bytes) && cutter.wants() >= there && !cutter.is_done() {
+    if is_whole(now) && !cutter.is_done() {
         cutter.end(there);
     }
-}
-
-/// So many bytes, if all of them come in time.
-async fn read(stream: &ReadableStream, bytes: u64, ends_at: u64) -> Option<Vec<u8>> {
-    let (mut body, size) = (Body::new(stream).ok()?, u32::try_from(bytes).ok()?);
-    let left = Duration::from_millis(ends_at.saturating_sub(now_ms()));
-    let wanted = Wanted { least_bytes: size, room_bytes: size, most_bytes: bytes };
-    let read = match select(Box::pin(body.read(wanted)), Delay::from(left)).await {
-        Either::Left((read, _)) => read.ok().filter(|piece| piece.length() == size),
-        Either::Right(_) => None,
-    };
-    if read.is_none() {
-        body.cancel().await;
-    }
-    read.map(|piece| piece.to_vec())
+    Some(())
 }

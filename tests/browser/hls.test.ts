@@ -35,7 +35,8 @@ async function visit(t: TestContext, link: { url: string }): Promise<Page> {
   const [, example] = /^```js\n(.*?)^```$/ms.exec(guide) ?? [];
   assert.ok(example?.includes("new Hls("), "the guide has an example");
   const contents = `const link = ${JSON.stringify(link)};\n${example}\nhls.on(Hls.Events.ERROR, (_, { fatal, details }) => {
-    if (fatal) { document.title = details; }
+    if (fatal && details !== Hls.ErrorDetails.LEVEL_EMPTY_ERROR) { document.title = details; }
+    if (fatal && details === Hls.ErrorDetails.LEVEL_EMPTY_ERROR) { document.body.dataset.wasEmpty = "yes"; }
   });`;
   const stdin = { contents, resolveDir: repositoryRoot, loader: "js" as const };
   const { outputFiles } = await build({ stdin, bundle: true, write: false, format: "iife", platform: "browser" });
@@ -98,3 +99,15 @@ for (const container of ["mp4", "ts"] as const) {
     assert.ok(Math.abs(ended.at - SECONDS) < 1, `at ${ended.at}`);
   });
 }
+
+test("a player that comes before anything can be played begins when something can", skip, async (t) => {
+  const { client } = harbour.stack;
+  const file = await recorded("mp4", SECONDS);
+  const created = await client.init({ fileName: "talk.mp4", fileSize: null, live: true });
+  const { uploadId } = created.json<Created>();
+  const link = await client.request("POST", `/upload/${uploadId}/links`, { body: "{}" });
+  const page = await visit(t, link.json<{ url: string }>());
+  await page.waitForSelector("body[data-was-empty]", { state: "attached" });
+  await client.putPiece(uploadId, file, 0, Math.floor(file.length * 0.8));
+  await until(page, "the film to be there", ({ at }) => at > 0.5);
+});

@@ -68,7 +68,8 @@ pub async fn read_tail(
 /// How an object is asked for cuts. No [`Command`]: what is asked and answered is a text.
 pub(crate) const KEEP_CUTS: &str = "keep-cuts";
 
-/// What is said to [`keep_cuts`] by somebody who wants to look at bytes that nobody has looked at.
+/// With this begins what is said to [`keep_cuts`] by somebody who wants to look at bytes that nobody has looked at. Behind it stands how much
+/// is there, in whatever words: nobody looks where somebody who said the same has found nothing new.
 pub const MAY_I_LOOK: &str = "?";
 
 /// Where the file can be cut for a playlist, as far as somebody has looked. The answer's first line is the right to look, or empty where it was
@@ -201,6 +202,9 @@ pub struct BytesAwaited(pub Snapshot, pub bool);
 pub struct ReadGrowing {
     /// From here.
     pub from: ByteCount,
+    /// To here, where that is known: what lies behind is not named. A part or an object is named as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<ByteCount>,
     /// The longest while, in milliseconds; the object may end it earlier.
     pub longest_ms: u64,
 }

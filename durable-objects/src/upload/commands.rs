@@ -90,9 +90,9 @@ impl UploadSession {
                 self.take(cost, None, &mut |session, _| session.status())?;
                 answer(BytesAwaited(self.snapshot()?, was_appended))
             }
-            UploadCommand::ReadGrowing(ReadGrowing { from, longest_ms }) => {
+            UploadCommand::ReadGrowing(ReadGrowing { from, to, longest_ms }) => {
                 wait::for_growth(&self.session, from, longest_ms).await;
-                self.growing(cost, from)
+                self.growing(cost, from, to)
             }
             UploadCommand::Complete(_) => {
                 self.force_alarm()?;

@@ -11,8 +11,8 @@ use crate::{
 };
 
 impl UploadSession {
-    /// Answers where the bytes from `from` on are.
-    pub(crate) fn growing(&self, cost: Cost, from: ByteCount) -> Result<Response> {
+    /// Answers where the bytes from `from` on are, and no further than to `to`.
+    pub(crate) fn growing(&self, cost: Cost, from: ByteCount, to: Option<ByteCount>) -> Result<Response> {
         let wanted = self.take(cost, None, &mut |session, _| {
             let answer = session.growing(from);
             Decision { answer, change: StateChange::none() }
@@ -24,6 +24,12 @@ impl UploadSession {
             (growing.from, growing.sources) = found?;
             read = rows;
         }
+        let mut end = growing.from.get();
+        growing.sources.retain(|source| {
+            let is_wanted = to.is_none_or(|to| end < to.get());
+            end += source.bytes().get();
+            is_wanted
+        });
         let r2_class_b =
             growing.sources.iter().filter(|source| matches!(source, RemainderSource::Object { .. })).count();
         self.charge(Cost { r2_class_b: r2_class_b as u64, ..read });

@@ -47,9 +47,11 @@ impl Cutter {
     }
 
     /// What is to be kept now, if that is worth it: a line with what is known, in place of the one before, and the cuts behind those that
-    /// are kept.
-    pub fn found(&self) -> Option<String> {
-        let is_worth = !self.cuts.is_empty() || self.is_done() || self.state.at - self.begun_at >= WORTH_KEEPING_BYTES;
+    /// are kept. It is worth it in any case where it has not come to the end of what is there: the next one goes on.
+    pub fn found(&self, there: u64) -> Option<String> {
+        let passed = self.state.at - self.begun_at;
+        let is_cut_short = passed > 0 && self.wants() < there;
+        let is_worth = !self.cuts.is_empty() || self.is_done() || is_cut_short || passed >= WORTH_KEEPING_BYTES;
         let known = self.state.written();
         (is_worth && known != self.before).then(|| [&known, "\n", &self.cuts].concat())
     }

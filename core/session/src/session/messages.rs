@@ -97,6 +97,16 @@ pub enum RemainderSource {
     },
 }
 
+impl RemainderSource {
+    /// How many there are.
+    pub fn bytes(&self) -> ByteCount {
+        match self {
+            Self::Rows { start, end } => end.saturating_sub(*start),
+            Self::Object { bytes, .. } => *bytes,
+        }
+    }
+}
+
 /// What R2 said about a part it stored.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Receipt {

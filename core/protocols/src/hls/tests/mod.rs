@@ -226,21 +226,23 @@ fn what_is_worth_keeping_says_behind_what_it_belongs() {
     let mut first = Cutter::default();
     first.feed(&file[..600]);
     first.reached(600);
-    assert_eq!(first.found(), None, "there is no cut yet");
+    assert_eq!(first.found(600), None, "there is no cut yet");
+    let there = first.wants() + 1;
+    assert!(first.found(there).is_some(), "it has not come to the end, and the next one goes on");
     look(&mut first, &file, file.len());
-    let now = &first.found().unwrap();
+    let now = &first.found(file.len() as u64).unwrap();
     assert_eq!(*now, kept(&first));
     let mut second = Cutter::knowing(now);
-    assert_eq!(second.found(), None, "nothing is new");
+    assert_eq!(second.found(file.len() as u64), None, "nothing is new");
     second.end(file.len() as u64);
-    let found = second.found().unwrap();
+    let found = second.found(file.len() as u64).unwrap();
     assert!(!found.starts_with(now.lines().next().unwrap()), "{found}");
     assert_eq!(cuts(second.cuts()).len(), 1);
     // What has no cut is kept all the same once it is much.
     let mut third = Cutter::knowing(now);
     third.feed(&boxed(b"moof", &[]));
     third.feed(&[&5_000_000_u32.to_be_bytes()[..], b"mdat"].concat());
-    assert!(third.found().is_some());
+    assert!(third.found(0).is_some());
 }
 
 #[test]
