@@ -164,7 +164,11 @@ test("what cannot be cut is said to be so, while it grows and afterwards", async
   const content = await client.request("GET", `/upload/${id}/content`);
   assert.equal(sha256(content.body), sha256(webm));
   const { uploadId } = await client.upload(fileBytes("no media", 100));
-  assert.equal((await ask(uploadId, "", {}, "HEAD")).status, 200, "nobody has looked, and a question for the head does not");
+  assert.equal(
+    (await ask(uploadId, "", {}, "HEAD")).status,
+    200,
+    "nobody has looked, and a question for the head does not",
+  );
   assertRefused(await ask(uploadId), 415, "no-playlist");
   assert.equal((await ask(uploadId, "", {}, "HEAD")).status, 415);
 });
