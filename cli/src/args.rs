@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use upload_types::live::MIN_TELL_EVERY_BYTES;
+use upload_types::live::{MAX_END_AFTER_SECONDS, MIN_TELL_EVERY_BYTES};
 
 use crate::examples;
 
@@ -122,6 +122,9 @@ pub(crate) struct Put {
     /// With --live: your server is told each time that so many bytes are new, such as 64M; 8M or more
     #[arg(long, value_name = "BYTES", value_parser = told_size, requires = "live")]
     pub(crate) tell_every: Option<u64>,
+    /// With --live: when nothing has come for so long, what the server has is the whole, such as 60s; 24h is the most, and what is meant without it
+    #[arg(long, value_name = "TIME", value_parser = silence, requires = "live")]
+    pub(crate) end_after: Option<Duration>,
     /// Write what came of each file into this file, as JSON
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) manifest: Option<PathBuf>,
@@ -320,6 +323,13 @@ fn size(text: &str) -> Result<u64, String> {
 fn told_size(text: &str) -> Result<u64, String> {
     let bytes = size(text)?;
     if bytes < MIN_TELL_EVERY_BYTES { Err("it is less than 8M".to_owned()) } else { Ok(bytes) }
+}
+
+/// The same as a time, after which a live input has ended.
+fn silence(text: &str) -> Result<Duration, String> {
+    let silence = time(text)?;
+    let is_one = (1..=MAX_END_AFTER_SECONDS).contains(&silence.as_secs());
+    if is_one { Ok(silence) } else { Err("it is not between 1s and 24h".to_owned()) }
 }
 
 /// A time with `s`, `m`, `h` or `d` behind it.

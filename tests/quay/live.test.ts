@@ -99,11 +99,25 @@ test("with --tell-every the origin hears of what is new on the way, and of nothi
   for (const wrong of [
     ["put", "--live", "-", "--tell-every", "7M"],
     ["put", "-", "--tell-every", "8M"],
+    ["put", "--live", "-", "--end-after", "25h"],
+    ["put", "--live", "-", "--end-after", "0s"],
+    ["put", "-", "--end-after", "60s"],
   ]) {
     const { code, stderr } = await user.run(wrong);
     assert.equal(code, 2, wrong.join(" "));
-    assert.match(stderr, /--tell-every|--live/);
+    assert.match(stderr, /--tell-every|--end-after|--live/);
   }
+});
+
+test("with --end-after what a process that was killed has sent is the whole, soon after", async () => {
+  const running = quay().start([...LIVE, "--end-after", "2s"], { stdin: "open" });
+  const bytes = fileBytes("quay live killed", 9 * MIB);
+  await feed(running, bytes);
+  const { uploadId = "" } = await running.event("started");
+  await client.waitUntilCounted(uploadId, bytes.length);
+  running.child.kill("SIGKILL");
+  const { fileSize, truncated } = await client.waitUntilState(uploadId, "completed");
+  assert.deepEqual({ fileSize, truncated }, { fileSize: bytes.length, truncated: true });
 });
 
 test("an input that says nothing is an empty file", async () => {

@@ -35,10 +35,12 @@ const CUT_TIMEOUT: Duration = Duration::from_mins(5);
 /// Where uploads are created whose length is told later.
 pub(crate) const OPEN_ENDED: &str = "/files";
 
-/// Where those are created that can be read while they grow, and whose receivers are told of each so many bytes.
-pub(crate) fn live_address(tell_every_bytes: Option<u64>) -> String {
+/// Where those are created that can be read while they grow: their receivers are told of each so many bytes, and they end when nothing has come
+/// for so long. The server has its own words where that is not said.
+pub(crate) fn live_address(tell_every_bytes: Option<u64>, end_after: Option<Duration>) -> String {
     let told = tell_every_bytes.map_or_else(String::new, |bytes| format!("&tellEveryBytes={bytes}"));
-    format!("/files?live{told}")
+    let ends = end_after.map_or_else(String::new, |silence| format!("&endAfterSeconds={}", silence.as_secs()));
+    format!("/files?live{told}{ends}")
 }
 
 /// An upload, and what opens it where that is not the token of whoever asks.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::stream;
 use tokio::time::{Instant, timeout_at};
 
-use crate::api::{Moving, live_address};
+use crate::api::Moving;
 use crate::failure::{Failure, Result};
 use crate::progress::report::FileProgress;
 use crate::throttle::Throttle;
@@ -27,15 +27,15 @@ const BODY_BYTES: u64 = 32 * 1024 * 1024;
 /// How much is read of the spool at a time.
 const BLOCK_BYTES: u64 = 64 * 1024;
 
-/// Sends all that the spool gets, until its input has ended. Receivers are told each `tell_every_bytes`, where that is said.
+/// Sends all that the spool gets, until its input has ended, to an upload that is created at `address`.
 pub(crate) async fn send(
     shared: &Shared,
     file_name: &str,
-    tell_every_bytes: Option<u64>,
+    address: &str,
     spool: Arc<Spool>,
     progress: FileProgress,
 ) -> Result<Sent> {
-    let stream = Stream::begin(shared, &live_address(tell_every_bytes), file_name, progress).await?;
+    let stream = Stream::begin(shared, address, file_name, progress).await?;
     let body_bytes = shared.settings.chunk_bytes.unwrap_or(BODY_BYTES);
     let mut live = Live { stream, spool, body_bytes, streak: Streak::default() };
     loop {
