@@ -117,12 +117,17 @@ fn open(
 pub(super) async fn read(upload: UploadId, (first, end): (u64, u64), storing: &TransferContext) -> Option<Vec<u8>> {
     let (sink, readable) = fixed_length(end.saturating_sub(first)).ok()?;
     let (objects, bucket) = (storing.objects.clone(), storing.bucket.clone());
-    let reader = Reader { upload, objects, bucket, sink, at: first, end, is_named: false, follow: false, calls: 0 };
+    let mut reader = Reader { upload, objects, bucket, sink, at: first, end, is_named: false, follow: false, calls: 0 };
     let (mut body, bytes) = (Body::new(&readable).ok()?, u32::try_from(end.saturating_sub(first)).ok()?);
     let reading = Box::pin(body.read(body::Wanted { least_bytes: bytes, room_bytes: bytes, most_bytes: bytes.into() }));
-    let read = match select(reading, Box::pin(reader.run())).await {
-        Either::Left((read, _)) => read,
-        Either::Right(((), reading)) => reading.await,
+    let read = match select(reading, Box::pin(reader.bring())).await {
+        Either::Left((read, bringing)) => {
+            // It has more, and says that it is not wanted.
+            let _ = bringing.await;
+            read
+        }
+        Either::Right((Ok(()), reading)) => reading.await,
+        Either::Right((Err(_), _)) => return None,
     };
     read.ok().filter(|piece| piece.length() == bytes).map(|piece| piece.to_vec())
 }

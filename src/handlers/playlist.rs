@@ -9,7 +9,7 @@ use durable_objects::{
     platform::error::Result,
     rpc::{
         call,
-        upload::{MAY_I_LOOK, ReadGrowing, keep_cuts},
+        upload::{MAY_I_LOOK, NOTHING_NEW, ReadGrowing, keep_cuts},
     },
 };
 use futures_util::future::{Either, select};
@@ -30,7 +30,8 @@ use crate::{
 /// So long it is looked at most: players wait 10 seconds and more.
 const LONGEST_LOOK_MS: u64 = 4_000;
 
-/// As long as nothing is known, and somebody else looks, it is asked again so much later: four times.
+/// As long as nothing is known, and somebody else looks, it is asked again for so long, with such pauses.
+const LONGEST_WAIT_MS: u64 = 4_000;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// So often it is read at most, one after the other: each read may take the upload's object and R2, and an invocation has 10,000 of such calls
@@ -42,6 +43,9 @@ const LEAST_READ_BYTES: u64 = 64 * 1024;
 
 /// And where it is not, twice as much as before, up to this: it is in memory twice, as a buffer of the platform's and where it is looked at.
 const MOST_READ_BYTES: u64 = 256 * 1024;
+
+/// What is brought where nothing was found and not all was seen: no find, and not nothing either, which would say that all was.
+const NOT_SEEN: &str = "-";
 
 /// Answers with a playlist, in which `query` stands behind the addresses. Whoever asks for its head has nothing looked at.
 pub(super) async fn serve(id: UploadId, head_only: bool, query: &str, context: RequestContext<'_>) -> HandedOut {
@@ -75,22 +79,20 @@ async fn ask(storing: &TransferContext, id: UploadId, said: String) -> Result<(S
 
 /// What is kept, after what nobody has looked at has been looked at. Where somebody else is looking, what is kept so far, if anything.
 async fn look(storing: &TransferContext, now: &Snapshot) -> Result<String> {
-    let ends_at = now_ms() + LONGEST_LOOK_MS;
+    let waits_until = now_ms() + LONGEST_WAIT_MS;
     let there = now.uploaded_bytes.to_string();
     let whole = if is_whole(now) { "." } else { "" };
     loop {
         let (right, kept) = ask(storing, now.id, [MAY_I_LOOK, &there, whole].concat()).await?;
-        if !right.is_empty() {
+        if !right.is_empty() && right != NOTHING_NEW {
             let mut cutter = Cutter::knowing(&kept);
-            if look_until(ends_at, &mut cutter, now, storing).await.is_none() && cutter.found(u64::MAX).is_none() {
-                // Nothing could be read: somebody else may look when the right has run out.
-                return Ok(kept);
-            }
-            let found = cutter.found(now.uploaded_bytes.get()).unwrap_or_default();
+            let is_seen = look_until(now_ms() + LONGEST_LOOK_MS, &mut cutter, now, storing).await.is_some();
+            let found = cutter.found(if is_seen { 0 } else { u64::MAX });
+            let found = found.unwrap_or_else(|| if is_seen { String::new() } else { NOT_SEEN.to_owned() });
             // Crash here: whoever asks next, when the right has run out, finds it again.
             return Ok(ask(storing, now.id, [&right, "\n", &found].concat()).await?.1);
         }
-        if !kept.is_empty() || now_ms() >= ends_at {
+        if !right.is_empty() || !kept.is_empty() || now_ms() >= waits_until {
             return Ok(kept);
         }
         Delay::from(PAUSE).await;

@@ -72,8 +72,11 @@ pub(crate) const KEEP_CUTS: &str = "keep-cuts";
 /// is there, in whatever words: nobody looks where somebody who said the same has found nothing new.
 pub const MAY_I_LOOK: &str = "?";
 
-/// Where the file can be cut for a playlist, as far as somebody has looked. The answer's first line is the right to look, or empty where it was
-/// not asked for or somebody has it; then comes what is kept: a line that says what is known, and each other one is a cut.
+/// What is answered to them in place of the right to look, where somebody has found nothing new.
+pub const NOTHING_NEW: &str = ".";
+
+/// Where the file can be cut for a playlist, as far as somebody has looked. The answer's first line is the right to look, [`NOTHING_NEW`], or empty where
+/// it was not asked for or somebody has it; then comes what is kept: a line that says what is known, and each other one is a cut.
 ///
 /// What may be said is nothing, [`MAY_I_LOOK`], or what was found: a line with the right to look, and then, if there is anything, a line with what is known
 /// now, and the cuts behind those that are kept. It counts where nobody else has got the right since, and no bytes were given up.

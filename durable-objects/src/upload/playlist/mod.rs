@@ -12,7 +12,7 @@ use worker::Response;
 
 use crate::{
     platform::{clock::now, error::Result, metering::metered},
-    rpc::upload::MAY_I_LOOK,
+    rpc::upload::{MAY_I_LOOK, NOTHING_NEW},
     upload::UploadSession,
 };
 
@@ -34,8 +34,10 @@ impl Looker {
     /// Lets somebody look at what is there, unless somebody looks, or has seen that there is nothing new. What they have to say when they
     /// bring what they have found.
     fn let_in(&self, there: &str, now: UnixMs) -> String {
-        let is_seen = *self.seen.borrow() == there;
-        if is_seen || now.0 < self.right.get().0 + LONGEST_LOOK_MS {
+        if *self.seen.borrow() == there {
+            return NOTHING_NEW.to_owned();
+        }
+        if now.0 < self.right.get().0 + LONGEST_LOOK_MS {
             return String::new();
         }
         self.right.set(now);
@@ -102,7 +104,7 @@ mod tests {
         assert!(looker.lets_out(&first, "found"));
         let second = looker.let_in("100", UnixMs(10_001));
         assert!(looker.lets_out(&second, ""), "there may have been more than it could look at");
-        assert_eq!(looker.let_in("100", UnixMs(10_002)), "");
+        assert_eq!(looker.let_in("100", UnixMs(10_002)), NOTHING_NEW);
         let third = looker.let_in("200", UnixMs(10_003));
         looker.forget();
         assert!(!looker.lets_out(&third, "found"), "it has looked at bytes that are given up");
