@@ -70,6 +70,16 @@ test("failed here, and resumed by another page: it is not discarded under its fe
   assert.equal((await done)?.bytes, 2000);
 });
 
+test("failed here, and sent to its end by another page: what is complete is not deleted", async () => {
+  const { world, page, recording } = await failed();
+  world.server.fate = () => "arrives";
+  const [left] = await world.page().left();
+  assert.equal((await left?.resume().start())?.bytes, 2000);
+  await assert.rejects(recording.discard(), /another page/i);
+  assert.deepEqual([folders(world), world.server.uploads.size], [[], 1]);
+  assert.deepEqual(await page.left(), []);
+});
+
 test("discarded before it began, nothing begins any more", async () => {
   const world = new RecordingWorld();
   const { recorder, recording } = recorded(world.page());

@@ -57,8 +57,13 @@ export function createRecording(source: RecordingSource, options: RecordingOptio
   checked(options);
   const { fileName = "", metadata = {}, sendEveryMs = SEND_EVERY_MS, pieceMs = 0 } = options;
   const contentType = options.contentType ?? "";
-  // A part says where it begins, in sixteen digits at most.
-  const longest = { fileName, contentType, metadata: { ...metadata, fromBytes: "0".repeat(16) } };
+  // A part says where it begins, in sixteen digits at most. What is not said is found out later: a name of 34 letters, and a type.
+  const later = "0".repeat(40);
+  const longest = {
+    fileName: fileName || later,
+    contentType: contentType || later,
+    metadata: { ...metadata, fromBytes: later },
+  };
   if (TAKEN.some((name) => name in metadata) || saidOf(longest) === undefined) {
     const names = `letters, digits and dashes, other than ${TAKEN.join(", ")}`;
     throw new TypeError(`metadata of a recording has names of ${names}, and 2 kB at most`);

@@ -150,7 +150,7 @@ export interface RecordingEvents {
 export interface RecordingRestart extends Restart {
   /**
    * Where in the recording the next upload begins: 0 where all bytes are here. More only of a live one that silence has ended when its
-   * first bytes were no longer here: then the upload that is named here has all in front of that, and is a file.
+   * first bytes were no longer here: then the upload that is named here has what is in front of that, and is a file.
    */
   readonly fromBytes: number;
 }

@@ -15,6 +15,7 @@ import { patiently } from "./patience.ts";
 import { NOTHING } from "./pieces.ts";
 import { workingPlace } from "./places.ts";
 import { Pressure } from "./pressure.ts";
+import { takenOver } from "./reasons.ts";
 import { RemoteRecording } from "./remote.ts";
 import { Sender } from "./sender.ts";
 import { Spool } from "./spool.ts";
@@ -46,7 +47,7 @@ export interface Told {
 
 /** What is known of it before its place is open. */
 export type About = Pick<Note, "fileName" | "contentType" | "metadata" | "endpoint" | "live"> &
-  Partial<Pick<Note, "uploadId">>;
+  Partial<Pick<Note, "uploadId" | "earlierUploadIds">>;
 
 export interface OpeningParts {
   readonly id: string;
@@ -70,6 +71,8 @@ export function claimName(id: string): string {
 
 export class Opening {
   readonly #parts: OpeningParts;
+  /** Whether this page has removed it here. */
+  #isRemoved = false;
 
   constructor(parts: OpeningParts) {
     this.#parts = parts;
@@ -113,6 +116,7 @@ export class Opening {
   async forget(opened: Opened | undefined): Promise<void> {
     opened?.spool.close();
     await this.#idle(opened);
+    this.#isRemoved = true;
     await opened?.storage?.remove(this.#parts.id);
   }
 
@@ -123,16 +127,21 @@ export class Opening {
 
   /** Nothing of it shall remain, here or at the server; that does not answer for ever. */
   async remove(opened: Opened | undefined): Promise<Discarded> {
-    const { left, id } = this.#parts;
+    const { left, id, about } = this.#parts;
     const storage = opened?.storage ?? left;
     await this.#idle(opened);
     // Another page may have begun it anew since.
     const stored = await storage
       ?.open(id)
       .then(Notebook.read)
-      .catch(() => undefined);
+      .catch(() => ({ note: about }));
     // Here first: whoever discards wants that to be certain.
     await storage?.remove(id);
+    if (storage && !stored && opened?.notebook.isStored && !this.#isRemoved) {
+      // Another page has sent all of it, and removed it.
+      throw takenOver();
+    }
+    this.#isRemoved = true;
     const notes = [stored?.note, opened?.notebook.note];
     const uploadIds = notes.flatMap((note) => (note?.earlierUploadIds ?? []).concat(note?.uploadId ?? []));
     const tried = await Promise.all([...new Set(uploadIds)].map((uploadId) => this.#removeThere(uploadId)));

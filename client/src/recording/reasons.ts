@@ -10,9 +10,9 @@ export function takenOver(): UploadError {
 /** It was ended before all was there. A live one is an object then, and as good as run out of time. */
 export function endedByOthers(isLive: boolean): UploadError {
   if (!isLive) {
-    return endedError("failed", "Somebody else has ended it while it is recorded.");
+    return endedError("failed", "Somebody else has ended it.");
   }
-  const message = "Nothing came for so long that the server took what was there for the whole.";
+  const message = "Nothing came for too long: the server took what was there for the whole.";
   return new UploadError("expired", "start-over", message, { ending: "completed" });
 }
 
@@ -27,12 +27,12 @@ export function couldNotBegin(cause: unknown): UploadError {
 
 /** Of what is of no use in part. */
 export function brokeOff(cause: unknown): UploadError {
-  const message = `What was recorded broke off: ${wordsOf(cause)} Started again, what there is of it is sent.`;
+  const message = `What was recorded broke off: ${wordsOf(cause)} Started again, it is sent so far.`;
   return new UploadError("file-unreadable", "resume", message, { cause });
 }
 
 export function unreadable(cause: unknown): UploadError {
-  return new UploadError("file-unreadable", "resume", `This device does not give the bytes: ${wordsOf(cause)}`, {
+  return new UploadError("file-unreadable", "resume", `It cannot be read: ${wordsOf(cause)}`, {
     cause,
   });
 }

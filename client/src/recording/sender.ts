@@ -201,7 +201,7 @@ export class Sender {
     onAnswer();
     if (at > spool.recordedBytes) {
       if (!isRecovered) {
-        const message = "The server has more of it than was recorded here: somebody else writes to this upload.";
+        const message = "The server has more than was recorded here: somebody else writes to it.";
         throw new UploadError("rejected", "none", message);
       }
       spool.endAtServer(at);
@@ -306,7 +306,7 @@ export class Sender {
     const { spool, notebook } = this.#parts;
     const checksum = notebook.note.fromBytes ? undefined : spool.checksum;
     if (object !== null && checksum !== undefined && object.crc64nvme !== checksum) {
-      throw endedError("failed", "What the server has put together is not what was recorded here.");
+      throw endedError("failed", "What the server has is not what was recorded here.");
     }
     return object;
   }
