@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { Playlist, played, withMediaTools } from "../support/hls.ts";
+import { Playlist, withMediaTools } from "../support/hls.ts";
+import { decodingErrors, durationSeconds } from "../support/media.ts";
 import { waitFor } from "../support/wait.ts";
 import { Harbour, inBrowser } from "./harbour.ts";
 import { FAKE_DEVICES, type InPage, RecordingPages } from "./recording_page.ts";
@@ -60,6 +61,7 @@ test("a camera that a page records as MP4 has a playlist while it is recorded", 
   await client.waitUntilState(uploadId, "completed");
   const whole = await until("the end", ({ hasEnded }) => hasEnded);
   whole.follows(some);
-  const seconds = await played(`${client.baseUrl}${address}`);
+  assert.deepEqual(await decodingErrors(`${client.baseUrl}${address}`), []);
+  const seconds = await durationSeconds(`${client.baseUrl}${address}`);
   assert.ok(Math.abs(seconds - whole.seconds) < 1, `${seconds} s of ${whole.seconds}`);
 });

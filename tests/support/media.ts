@@ -1,7 +1,7 @@
 // What programs that know media make of a file: ffprobe and ffmpeg, where the system has them.
 
 import { execFile } from "node:child_process";
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -40,7 +40,9 @@ export async function durationSeconds(path: string): Promise<number> {
 export async function decodingErrors(path: string): Promise<string[]> {
   const asked = ["-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", path];
   const { stdout, stderr } = await run("ffprobe", asked);
-  const atEnd = new RegExp(`File ended prematurely at pos\\. ${statSync(path).size} `);
+  // What is at an address has an end that the server tells.
+  const bytes = existsSync(path) ? statSync(path).size : undefined;
+  const atEnd = new RegExp(`File ended prematurely at pos\\. ${bytes} `);
   const errors = stderr.split("\n").filter((line) => line !== "" && !atEnd.test(line));
   const frames = stdout.split("\n").filter((line) => line !== "");
   return frames.length > 0 && frames.every((count) => Number(count) > 0) ? errors : [...errors, `frames: ${stdout}`];
