@@ -169,12 +169,18 @@ test("stopped after it was ended by silence with all its bytes, it is complete",
   assert.deepEqual([uploadId, bytes], [upload.id, 1000]);
 });
 
-test("what is more than the server takes does not begin anew for ever", async () => {
-  const { world, tap, recording, done, upload } = await begun({ endAfterSeconds: 60 });
+/** Its next bytes are refused, as more than the server takes. */
+async function refusedAsTooLarge({ world, tap, recording }: Awaited<ReturnType<typeof begun>>): Promise<void> {
   const tooLarge = { code: "upload-too-large", title: "Too large", detail: "1000 bytes at most." };
   world.server.refuse = ({ method }) => (method === "PUT" ? { status: 413, body: tooLarge } : undefined);
   tap.give(500);
   await until(recording, ({ error }) => error?.code === "too-large");
+}
+
+test("what is more than the server takes does not begin anew for ever", async () => {
+  const it = await begun({ endAfterSeconds: 60 });
+  const { world, tap, recording, done, upload } = it;
+  await refusedAsTooLarge(it);
   world.server.refuse = () => undefined;
   world.server.endSilent(upload.id);
   recording.retry();
@@ -187,11 +193,9 @@ test("what is more than the server takes does not begin anew for ever", async ()
 });
 
 test("what is more than the server takes is remembered by the next page: it is not sent again to be refused again", async () => {
-  const { world, tap, page, recording, upload } = await begun({ endAfterSeconds: 60 });
-  const tooLarge = { code: "upload-too-large", title: "Too large", detail: "1000 bytes at most." };
-  world.server.refuse = ({ method }) => (method === "PUT" ? { status: 413, body: tooLarge } : undefined);
-  tap.give(500);
-  await until(recording, ({ error }) => error?.code === "too-large");
+  const it = await begun({ endAfterSeconds: 60 });
+  const { world, page, upload } = it;
+  await refusedAsTooLarge(it);
   await settled();
   page.kill();
   world.server.endSilent(upload.id);
@@ -207,11 +211,9 @@ test("what is more than the server takes is remembered by the next page: it is n
 });
 
 test("the same, and it may be larger meanwhile: it goes on where it is, and nothing of that is remembered", async () => {
-  const { world, tap, page, recording } = await begun(true);
-  const tooLarge = { code: "upload-too-large", title: "Too large", detail: "1000 bytes at most." };
-  world.server.refuse = ({ method }) => (method === "PUT" ? { status: 413, body: tooLarge } : undefined);
-  tap.give(500);
-  await until(recording, ({ error }) => error?.code === "too-large");
+  const it = await begun(true);
+  const { world, page, tap } = it;
+  await refusedAsTooLarge(it);
   await settled();
   page.kill();
   world.server.refuse = () => undefined;

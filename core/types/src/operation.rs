@@ -161,7 +161,7 @@ pub struct FirstChunk {
 pub enum Wait {
     /// It does not: `completing` is an answer.
     No,
-    /// Until the upload is complete or has failed, for clients that take the last byte's acknowledgement for the file's: they never hear more.
+    /// Until it is complete or has failed, as long as a client may wait: one that takes the last byte's acknowledgement for the file's never hears more.
     ForObject,
 }
 
