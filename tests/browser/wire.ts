@@ -1,17 +1,26 @@
 // The network between the browser and the Worker: it counts what the browser sends, can be cut, and can be made to hold back
-// everything after so many bytes, so that a test acts in the middle of an upload however fast the machine is.
+// everything after so many bytes, so that a test acts in the middle of an upload however fast the machine is. What is held back of
+// a connection that the browser has closed is lost: left in the kernel's buffers, which have room for a whole file, it would
+// arrive after the release, and complete the upload of a page that is long gone.
 
 import { connect, createServer, type Server, type Socket } from "node:net";
 
 import { freePort } from "../support/ports.ts";
 
+interface Pair {
+  readonly browser: Socket;
+  readonly worker: Socket;
+  /** What came while everything is held back; undefined where nothing came since. */
+  held: Buffer[] | undefined;
+}
+
 export class Wire {
   readonly url: string;
-  /** Bytes from the browser, heads of requests included. */
+  /** Bytes from the browser that went through, heads of requests included. */
   sentBytes = 0;
   readonly #server: Server;
   readonly #targetPort: number;
-  readonly #pairs = new Set<{ browser: Socket; worker: Socket }>();
+  readonly #pairs = new Set<Pair>();
   #isCut = false;
   #holdAtBytes = Number.POSITIVE_INFINITY;
 
@@ -40,15 +49,17 @@ export class Wire {
     this.#isCut = false;
   }
 
-  /** After so many further bytes from the browser, nothing more goes through. */
+  /** After so many further bytes from the browser, each connection gives on what comes next, and nothing more. */
   holdAfter(bytes: number): void {
     this.#holdAtBytes = this.sentBytes + bytes;
   }
 
   release(): void {
     this.#holdAtBytes = Number.POSITIVE_INFINITY;
-    for (const { browser } of this.#pairs) {
-      browser.resume();
+    for (const pair of this.#pairs) {
+      const held = Buffer.concat(pair.held ?? []);
+      pair.held = undefined;
+      this.#pass(pair, held);
     }
   }
 
@@ -63,7 +74,7 @@ export class Wire {
       return;
     }
     const worker = connect(this.#targetPort, "127.0.0.1");
-    const pair = { browser, worker };
+    const pair: Pair = { browser, worker, held: undefined };
     this.#pairs.add(pair);
     const end = () => {
       this.#pairs.delete(pair);
@@ -75,14 +86,22 @@ export class Wire {
     }
     worker.pipe(browser);
     browser.on("data", (bytes) => {
-      this.sentBytes += bytes.length;
-      const isFull = !worker.write(bytes);
+      if (pair.held !== undefined) {
+        pair.held.push(bytes);
+        return;
+      }
+      this.#pass(pair, bytes);
       if (this.sentBytes >= this.#holdAtBytes) {
-        browser.pause();
-      } else if (isFull) {
-        browser.pause();
-        worker.once("drain", () => this.sentBytes < this.#holdAtBytes && browser.resume());
+        pair.held = [];
       }
     });
+  }
+
+  #pass({ browser, worker }: Pair, bytes: Buffer): void {
+    this.sentBytes += bytes.length;
+    if (!worker.write(bytes)) {
+      browser.pause();
+      worker.once("drain", () => browser.resume());
+    }
   }
 }
