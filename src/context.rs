@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use durable_objects::platform::{
+    background::run_behind,
     error::{Error, Result},
     object_storage::ObjectStorage,
 };
@@ -61,10 +62,11 @@ impl RequestContext<'_> {
     /// task survives, for at most 30 seconds.
     pub(crate) async fn run_with_wait_until<T: 'static>(self, work: impl Future<Output = T> + 'static) -> Result<T> {
         let (done, answer) = oneshot::channel();
-        self.execution.wait_until(async move {
+        let work = async move {
             // Nobody waits any more where the handler has ended.
             let _ = done.send(work.await);
-        });
+        };
+        run_behind(self.execution, Box::pin(work));
         answer.await.map_err(|_| Error::from("the work ended without an answer"))
     }
 }

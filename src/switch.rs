@@ -3,6 +3,7 @@
 
 use std::{cell::RefCell, time::Duration};
 
+use durable_objects::platform::background::run_behind;
 use durable_objects::platform::error::Result;
 use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
@@ -56,14 +57,15 @@ async fn wait() {
 fn read_behind(env: &Env, context: &Context) {
     with(|cache| cache.asked(now()));
     let env = env.clone();
-    context.wait_until(async move {
+    let work = async move {
         let answer = read(&env).await;
         if let Err(error) = &answer {
             let line = LogLine { event: "switch_unread", ..LogLine::default() };
             log::error(&LogLine { detail: Some(error.to_string()), ..line });
         }
         with(|cache| cache.answered(now(), answer.ok()));
-    });
+    };
+    run_behind(context, Box::pin(work));
 }
 
 /// As the register has it.

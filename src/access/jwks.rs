@@ -6,6 +6,7 @@
 
 use std::{cell::RefCell, time::Duration};
 
+use durable_objects::platform::background::run_behind;
 use durable_objects::platform::error::Result;
 use durable_objects::platform::telemetry::log_line::LogLine;
 use upload_access::token::{
@@ -86,14 +87,15 @@ fn now() -> UnixMs {
 fn fetch_behind(url: &str, context: &Context) {
     with(url, |cache| cache.asked(now()));
     let url = url.to_owned();
-    context.wait_until(async move {
+    let work = async move {
         let answer = fetch(&url).await;
         if let Err(complaint) = &answer {
             let detail = Some(format!("{url} {complaint}"));
             log::error(&LogLine { event: "jwks_unavailable", detail, ..LogLine::default() });
         }
         with(&url, |cache| cache.answered(now(), answer.ok()));
-    });
+    };
+    run_behind(context, Box::pin(work));
 }
 
 async fn fetch(url: &str) -> Result<KeySet, String> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use durable_objects::{
     platform::{
+        background::run_behind,
         error::{Error, Result},
         object_storage::{self, ObjectStorage},
         telemetry::log_line::LogLine,
@@ -109,7 +110,7 @@ fn open(
     // Whoever names a last byte that does not come is told so; without one the last is as far away as a number can be.
     let is_named = follow && end != ByteCount::MAX.get();
     let reader = Reader { upload, objects, bucket, sink, at: first, end, is_named, follow, calls: 0 };
-    context.execution.wait_until(reader.run());
+    run_behind(context.execution, Box::pin(reader.run()));
     Ok(readable)
 }
 

@@ -2,6 +2,7 @@
 //! and the object tells by itself. As Server-Sent Events: the Worker listens on such a socket, and passes on what it hears, for as long as
 //! the client stays. What was not heard is lost without harm: each message is how the upload stands.
 
+use durable_objects::platform::background::run_behind;
 use durable_objects::platform::error::Result;
 use durable_objects::rpc::upload;
 use futures_channel::mpsc::{UnboundedSender, unbounded};
@@ -30,7 +31,7 @@ pub(crate) async fn open(watch: Watch, context: RequestContext<'_>) -> Result<Re
         WatchChannel::EventStream { last_event_id } => {
             let (sender, receiver) = unbounded();
             // A client that has gone is noticed by the next heartbeat, which must still come.
-            context.execution.wait_until(pass_on(ListeningSocket(socket), last_event_id, sender));
+            run_behind(context.execution, Box::pin(pass_on(ListeningSocket(socket), last_event_id, sender)));
             event_stream::response(receiver)?
         }
     })

@@ -5,6 +5,7 @@
 
 use std::{cell::Cell, collections::VecDeque, time::Duration};
 
+use durable_objects::platform::background::run_behind;
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{
     ObjectClient, call,
@@ -59,10 +60,11 @@ pub(crate) async fn open(context: RequestContext<'_>) -> Result<Response> {
         Feed { owner, ledgers, objects: context.uploads()?, queue: StatusQueue::default(), opened: Cell::new(0) };
     let reader = feed.queue.reader();
     // A client that has gone is noticed by the next heartbeat, which must still come.
-    context.execution.wait_until(async move {
+    let work = async move {
         let _ended = feed.run(&admissions).await;
         feed.queue.end();
-    });
+    };
+    run_behind(context.execution, Box::pin(work));
     event_stream::response(reader)
 }
 

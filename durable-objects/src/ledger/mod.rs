@@ -36,6 +36,7 @@ use worker::{
 use crate::{
     ledger::book::Ledger,
     platform::{
+        background::run_behind_object,
         clock::{now, set_alarm},
         logging, sockets,
     },
@@ -149,7 +150,7 @@ impl OwnerLedger {
         self.is_registering.set(true);
         let (env, owner) = (self.env.clone(), owner.to_owned());
         let (ledger, is_registering) = (Rc::clone(&self.ledger), Rc::clone(&self.is_registering));
-        self.state.wait_until(async move {
+        let work = async move {
             // Crash here, or the register does not answer: the next upload has it told again.
             let told = match ObjectClient::to_ledgers(&env) {
                 Ok(ledgers) => call(&ledgers, REGISTER, &NoteOwner(owner)).await,
@@ -161,7 +162,8 @@ impl OwnerLedger {
                 logging::error(&LogLine { detail: Some(error.to_string()), ..line });
             }
             is_registering.set(false);
-        });
+        };
+        run_behind_object(&self.state, Box::pin(work));
     }
 
     /// Names an upload that was admitted to whoever listens. Its object may not be there yet.

@@ -1,5 +1,6 @@
 //! What the platform gives: errors, R2, the clock and the alarm, SQLite, sockets, queues, log lines, what rows cost; and faults, where they are built in.
 
+pub mod background;
 pub(crate) mod clock;
 pub mod error;
 pub mod fault_injection;
