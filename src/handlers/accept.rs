@@ -92,6 +92,9 @@ fn question(create: &Create, id: UploadId, creator: &Principal, address: Option<
     let Principal { owner, permit, link, .. } = creator;
     let mut data = signed_post::about(id, owner, &create.file, create.file_bytes, &permit.metadata);
     data["address"] = json!(address);
+    if let Ok(Some(_)) = create.live.permitted(permit.live) {
+        data["live"] = json!(true);
+    }
     if let Some(link) = link {
         data["link"] = json!(link.facts);
     }

@@ -126,7 +126,7 @@ async fn create_and_begin(
         types: creator.permit.types.or_else(|| config.types.clone()).filter(|_| create.purpose != Purpose::Partial),
         byte_quota: Some(config.quota).filter(|quota| plan.open_ended && quota.bounds_bytes()),
         duplicate_of: None,
-        live: create.live,
+        live: create.live.permitted(creator.permit.live)?,
         quota_warning: None,
         receivers: config.audience(&create.purpose, hold),
         hold,
@@ -354,10 +354,9 @@ pub(crate) async fn with_unsized(
     body: Option<ReadableStream>,
     context: RequestContext<'_>,
 ) -> HandlerResult {
-    let is_live = create.live.is_some();
     let created = handle(create, context).await?;
     let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(created) };
-    let (id, objects) = (snapshot.id, context.uploads()?);
+    let (id, objects, is_live) = (snapshot.id, context.uploads()?, snapshot.live.is_some());
     if snapshot.phase != Phase::Open || !snapshot.uploaded_bytes.is_zero() {
         // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
         let snapshot = call(&objects, id, &Probe).await?;

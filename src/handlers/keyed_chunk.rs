@@ -16,6 +16,7 @@ use upload_types::{
     api_error::ApiError,
     chunk::{Completion, Named},
     keyed_chunk::{KeyedChunk, Placed},
+    live::Liveness,
     operation::{Append, Create, Outcome, Wait},
     plan::{Chunking, Mode},
     repair::OnMismatch,
@@ -132,7 +133,7 @@ async fn created(chunk: &KeyedChunk, instead_of: Option<Earlier>, context: Reque
         purpose: Purpose::File,
         idempotency: Some(chunk.key.clone()),
         on_mismatch: OnMismatch::Fail,
-        live: None,
+        live: Liveness::Never,
     };
     let outcome = match instead_of {
         Some(earlier) => create::instead_of(create, earlier, context).await?,

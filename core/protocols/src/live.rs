@@ -4,18 +4,15 @@
 use crate::Head;
 use upload_types::{
     api_error::ApiError,
-    live::{Live, MAX_END_AFTER_SECONDS, MIN_TELL_EVERY_BYTES},
+    live::{END_AFTER, Live, Liveness, TELL_EVERY},
     operation::{Create, Operation},
     plan::Mode,
-    units::ByteCount,
     upload::Purpose,
 };
 
 pub(crate) const LIVE: &str = "live";
-pub(crate) const END_AFTER: &str = "endAfterSeconds";
-pub(crate) const TELL_EVERY: &str = "tellEveryBytes";
 
-/// The operation, of a live upload where the query or the metadata says so.
+/// The operation, of a live upload where the query or the metadata says so; and where it could be one, that is noted.
 pub(crate) fn noted(head: &Head, mut operation: Operation) -> Result<Operation, ApiError> {
     let (Operation::Create(create) | Operation::CreateWith(create, _) | Operation::CreateWithUnsized(create, _, _)) =
         &mut operation
@@ -29,50 +26,47 @@ pub(crate) fn noted(head: &Head, mut operation: Operation) -> Result<Operation, 
     if head.query_flag(LIVE) || in_metadata {
         // A number that is none is out of bounds.
         let number = |name: &str| said(name).map(|text| text.parse::<u64>().unwrap_or(0));
-        create.live = Some(live(number(END_AFTER), number(TELL_EVERY))?);
+        create.live = Liveness::Asked(Live::new(number(END_AFTER), number(TELL_EVERY))?);
     }
-    check(create)?;
+    create.live = checked(create)?;
     Ok(operation)
 }
 
-/// What makes an upload live, where so many seconds of silence end it, and its receivers are told of each so many bytes.
-pub(crate) fn live(end_after_seconds: Option<u64>, tell_every_bytes: Option<u64>) -> Result<Live, ApiError> {
-    let end_after_seconds = within(END_AFTER, end_after_seconds, 1, MAX_END_AFTER_SECONDS)?;
-    let tell_every_bytes = within(TELL_EVERY, tell_every_bytes, MIN_TELL_EVERY_BYTES, ByteCount::MAX.get())?;
-    let tell_every_bytes = ByteCount::new(tell_every_bytes).unwrap_or_default();
-    Ok(Live { end_after_ms: end_after_seconds * 1000, tell_every_bytes })
-}
-
-/// The number, where it is said; zero where it is not.
-fn within(name: &'static str, said: Option<u64>, least: u64, most: u64) -> Result<u64, ApiError> {
-    if said.is_some_and(|number| !(least..=most).contains(&number)) {
-        return Err(ApiError::bad_request(name, format!("is not a whole number from {least} to {most}")));
+/// What the creation says of it, where that can be: how long a live upload becomes nobody knows, and its bytes come from the front.
+pub(crate) fn checked(create: &Create) -> Result<Liveness, ApiError> {
+    let has_end = create.file_bytes.is_some() || create.mode != Mode::Sequential || create.purpose != Purpose::File;
+    let has_digest = create.file.sha256.is_some() || create.file.crc64nvme.is_some();
+    match create.live {
+        Liveness::Asked(_) if has_end => {
+            let why = "is for what has no length yet and comes from the front: leave the length out, and `parallel`, `direct` and \
+                       concatenation";
+            Err(ApiError::bad_request(LIVE, why))
+        }
+        Liveness::Asked(_) if has_digest => {
+            Err(ApiError::bad_request(LIVE, "is for what nobody knows the end of yet, and so no digest"))
+        }
+        Liveness::Asked(live) => Ok(Liveness::Asked(live)),
+        _ if has_end || has_digest => Ok(Liveness::Never),
+        _ => Ok(Liveness::Unsaid),
     }
-    Ok(said.unwrap_or(0))
-}
-
-/// How long a live upload becomes nobody knows, and its bytes come from the front.
-pub(crate) fn check(create: &Create) -> Result<(), ApiError> {
-    let is_recording = create.mode == Mode::Sequential && create.purpose == Purpose::File;
-    if create.live.is_some() && !(is_recording && create.file_bytes.is_none()) {
-        let why = "is for what has no length yet and comes from the front: leave the length out, and `parallel`, `direct` and \
-                   concatenation";
-        return Err(ApiError::bad_request(LIVE, why));
-    }
-    if create.live.is_some() && (create.file.sha256.is_some() || create.file.crc64nvme.is_some()) {
-        return Err(ApiError::bad_request(LIVE, "is for what nobody knows the end of yet, and so no digest"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use http::Method;
+    use upload_types::units::ByteCount;
 
     use super::*;
     use crate::{Headers, Parsed, Protocol};
 
     fn created(address: &str, headers: &[(&'static str, &str)]) -> Result<Option<Live>, ApiError> {
+        Ok(match said(address, headers)? {
+            Liveness::Asked(live) => Some(live),
+            Liveness::Unsaid | Liveness::Never => None,
+        })
+    }
+
+    fn said(address: &str, headers: &[(&'static str, &str)]) -> Result<Liveness, ApiError> {
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
         let headers = Headers::of(headers.iter().copied());
         let head = Head { method: Method::POST, path: path.to_owned(), query: query.to_owned(), headers };
@@ -104,6 +98,20 @@ mod tests {
             ("/files?endAfterSeconds=60", vec![TUS, LATER], None),
         ] {
             assert_eq!(created(address, &headers), Ok(expected), "{address}");
+        }
+    }
+
+    #[test]
+    fn it_is_noted_what_may_be_live_by_word_of_others() {
+        for (address, headers, expected) in [
+            ("/files", vec![TUS, LATER], Liveness::Unsaid),
+            ("/files", vec![TUS, ("upload-length", "5")], Liveness::Never),
+            ("/files", vec![TUS, LATER, ("upload-concat", "partial")], Liveness::Never),
+            ("/upload?name=talk.webm", vec![], Liveness::Unsaid),
+            ("/upload?name=talk.webm", vec![("content-length", "5")], Liveness::Never),
+            ("/files", vec![("upload-complete", "?0"), ("upload-draft-interop-version", "8")], Liveness::Unsaid),
+        ] {
+            assert_eq!(said(address, &headers), Ok(expected), "{address} {headers:?}");
         }
     }
 

@@ -8,6 +8,7 @@ use crate::{Head, body_type, digest, file_words, idempotency, numbers::byte_coun
 use upload_types::{
     api_error::ApiError,
     chunk::Completion,
+    live::Liveness,
     operation::{BodyEnd, Create, FirstChunk, Operation, Wait},
     plan::{Chunking, Mode},
     repair::OnMismatch,
@@ -42,7 +43,7 @@ pub(super) fn creation(head: &Head, name: String) -> Result<Operation, ApiError>
         purpose: Purpose::File,
         idempotency: idempotency::parse(head, fingerprint(head).as_bytes())?,
         on_mismatch: OnMismatch::Fail,
-        live: None,
+        live: Liveness::Never,
     };
     let wait = Wait::ForObject;
     Ok(match length {

@@ -140,7 +140,7 @@ pub struct Create {
     /// What is done with the file where it does not have its declared digest.
     pub on_mismatch: OnMismatch,
     /// Whether it can be read while it grows.
-    pub live: Option<crate::live::Live>,
+    pub live: crate::live::Liveness,
 }
 
 /// The bytes that come with a creation, from the front.

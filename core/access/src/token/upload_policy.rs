@@ -8,6 +8,7 @@ use serde_json::Value;
 use upload_types::{
     api_error::ApiError,
     json,
+    live::{END_AFTER, Live, LivePermit, TELL_EVERY},
     media_types::MediaTypes,
     object_key::{KeyTemplate, is_segment},
     operation::Create,
@@ -41,6 +42,8 @@ pub struct UploadPolicy {
     pub hold: bool,
     /// Whether everybody gets a file, once it is whole; none where that is not said, which is no.
     pub public: Option<bool>,
+    /// What is said of live uploads.
+    pub live: Option<LivePermit>,
     /// How long an upload lives without an accepted byte, where that is shorter than the deployment says. No token says it: an application
     /// that is asked does.
     pub ttl_ms: Option<u64>,
@@ -63,6 +66,7 @@ struct Terms {
     #[serde(default)]
     hold: bool,
     public: Option<bool>,
+    live: Option<Value>,
     scope: Option<Scope>,
 }
 
@@ -121,6 +125,7 @@ impl UploadPolicy {
         {
             return Err(ApiError::UploadTooLarge { limit_bytes });
         }
+        create.live.permitted(self.live)?;
         // A piece has no type of its own, and the origin never hears of it: what is put together from it is looked at.
         if create.purpose == Purpose::Partial {
             return Ok(());
@@ -141,6 +146,10 @@ impl UploadPolicy {
         self.hold |= by.hold;
         // By this alone more is allowed than before: nobody says it but the application, in the token or where it is asked.
         self.public = by.public.or(self.public);
+        self.live = match (self.live, by.live) {
+            (Some(here), Some(by)) => Some(here.and(by)),
+            (here, by) => here.or(by),
+        };
         if let Some(types) = by.types {
             let here = self.types.as_ref().or(deployment_types);
             self.types = Some(here.map_or(types.clone(), |here| here.both(&types)));
@@ -175,15 +184,32 @@ impl TryFrom<Terms> for UploadPolicy {
             .transpose()
             .map_err(|_| "has an objectKey that is no template, like `photos/{year}/{id}{.ext}`")?;
         let types = terms.types.map(|types| MediaTypes::parse(types.iter().map(String::as_str))).transpose()?;
+        let live = terms.live.as_ref().map(live_permit).transpose()?;
         let Terms { max_bytes, metadata, key_prefix, delete, hold, public, .. } = terms;
-        Ok(Self { max_bytes, types, metadata, key_prefix, key, delete, hold, public, ttl_ms: None })
+        Ok(Self { max_bytes, types, metadata, key_prefix, key, delete, hold, public, live, ttl_ms: None })
     }
+}
+
+/// `false`, `true`, or an object with what holds for each.
+fn live_permit(said: &Value) -> Result<LivePermit, &'static str> {
+    let fault = "has a live that is neither true nor false nor {endAfterSeconds, tellEveryBytes} within their bounds";
+    if let Some(is_permitted) = said.as_bool() {
+        return Ok(if is_permitted { LivePermit::Every(Live::default()) } else { LivePermit::Refused });
+    }
+    let fields = said.as_object().ok_or(fault)?;
+    let number = |name: &str| fields.get(name).map(|value| value.as_u64().unwrap_or(0));
+    if !fields.keys().all(|name| name == END_AFTER || name == TELL_EVERY) {
+        return Err(fault);
+    }
+    // A number that is none is out of bounds.
+    Live::new(number(END_AFTER), number(TELL_EVERY)).map(LivePermit::Every).map_err(|_| fault)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use upload_types::{
+        live::Liveness,
         plan::{Chunking, Mode},
         repair::OnMismatch,
         upload::FileInfo,
@@ -208,7 +234,7 @@ mod tests {
             purpose: Purpose::File,
             idempotency: None,
             on_mismatch: OnMismatch::Fail,
-            live: None,
+            live: Liveness::Never,
         }
     }
 
@@ -269,6 +295,13 @@ mod tests {
         assert_eq!(narrowed(&token, wider, None), token, "what is wider changes nothing");
         assert_eq!(narrowed(&token, UploadPolicy::default(), None), token);
         let says = |public| UploadPolicy { public, ..UploadPolicy::default() };
+        let lives = |live| UploadPolicy { live, ..UploadPolicy::default() };
+        let (every, refused) = (Some(LivePermit::Every(Live::default())), Some(LivePermit::Refused));
+        for (token, application, both) in
+            [(None, every, every), (every, None, every), (every, refused, refused), (refused, every, refused)]
+        {
+            assert_eq!(narrowed(&lives(token), lives(application), None).live, both, "{token:?} {application:?}");
+        }
         for (token, application, either) in [
             (None, None, None),
             (Some(true), None, Some(true)),
@@ -280,5 +313,41 @@ mod tests {
         }
         let anybody = narrowed(&UploadPolicy::default(), tighter, list(&["image/gif", "text/*"]).as_ref());
         assert_eq!(anybody.types, list(&["text/csv"]), "the deployment's list holds, too");
+    }
+
+    #[test]
+    fn what_is_said_of_live_uploads_is_a_word_or_what_holds_for_each() {
+        let silence = Live { end_after_ms: 60_000, ..Live::default() };
+        for (json, expected) in [
+            (r#"{"live":false}"#, Some(LivePermit::Refused)),
+            (r#"{"live":true}"#, Some(LivePermit::Every(Live::default()))),
+            (r#"{"live":{}}"#, Some(LivePermit::Every(Live::default()))),
+            (r#"{"live":{"endAfterSeconds":60}}"#, Some(LivePermit::Every(silence))),
+            (r#"{"live":null}"#, None),
+            ("{}", None),
+        ] {
+            assert_eq!(UploadPolicy::parse(json).map(|policy| policy.live), Ok(expected), "{json}");
+        }
+        for json in [
+            r#"{"live":"yes"}"#,
+            r#"{"live":1}"#,
+            r#"{"live":{"endAfterSeconds":0}}"#,
+            r#"{"live":{"endAfterSeconds":86401}}"#,
+            r#"{"live":{"endAfterSeconds":"60"}}"#,
+            r#"{"live":{"tellEveryBytes":8388607}}"#,
+            r#"{"live":{"tellEveryByte":9388607}}"#,
+        ] {
+            let complaint = UploadPolicy::parse(json).unwrap_err();
+            assert!(complaint.contains("live"), "{json}: {complaint}");
+        }
+        let asked = |live| Create { live: Liveness::Asked(live), ..create(None, None) };
+        let refused = lives_as(LivePermit::Refused).check(&asked(silence), None).map_err(|refusal| refusal.code());
+        assert_eq!(refused, Err("not-permitted"));
+        assert_eq!(lives_as(LivePermit::Refused).check(&create(None, None), None), Ok(()));
+        assert_eq!(lives_as(LivePermit::Every(silence)).check(&asked(Live::default()), None), Ok(()));
+    }
+
+    fn lives_as(live: LivePermit) -> UploadPolicy {
+        UploadPolicy { live: Some(live), ..UploadPolicy::default() }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
 use upload_types::{
     api_error::ApiError,
     json,
+    live::Liveness,
     operation::{Create, Operation},
     plan::{Chunking, Mode},
     presigned::{CompletedPart, MAX_AT_ONCE, PresignRequest},
@@ -127,7 +128,7 @@ fn create(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
         purpose: Purpose::File,
         idempotency: None,
         on_mismatch: OnMismatch::Fail,
-        live: None,
+        live: Liveness::Never,
     }))
 }
 

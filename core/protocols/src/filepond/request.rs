@@ -14,6 +14,7 @@ use crate::{
 use upload_types::{
     api_error::ApiError,
     chunk::{Completion, Named, Overlap},
+    live::Liveness,
     operation::{Append, Create, Operation, Wait},
     plan::{Chunking, Mode},
     repair::OnMismatch,
@@ -82,7 +83,7 @@ pub fn creation(head: &Head, fields: &[(String, String)]) -> Result<Option<Creat
         purpose: Purpose::File,
         idempotency: idempotency::parse(head, asked.as_bytes())?,
         on_mismatch: OnMismatch::Fail,
-        live: None,
+        live: Liveness::Never,
     }))
 }
 

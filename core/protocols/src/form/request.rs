@@ -7,6 +7,7 @@ use crate::{Head, Parsed, body_type, idempotency, numbers::byte_count};
 use upload_types::{
     api_error::ApiError,
     json,
+    live::Liveness,
     operation::{Create, Operation},
     plan::{Chunking, Mode},
     repair::OnMismatch,
@@ -109,7 +110,7 @@ impl FormRequest {
             purpose: Purpose::File,
             idempotency,
             on_mismatch: OnMismatch::Fail,
-            live: None,
+            live: Liveness::Never,
         })
     }
 }

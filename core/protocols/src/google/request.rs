@@ -18,6 +18,7 @@ use upload_types::{
     api_error::ApiError,
     chunk::{Completion, Named, Overlap},
     json,
+    live::Liveness,
     operation::{Append, BodyEnd, Create, Operation, Unsized, Wait},
     plan::{Chunking, Mode},
     repair::OnMismatch,
@@ -134,7 +135,7 @@ fn session(head: &Head, fields: &Map<String, Value>) -> Result<Operation, ApiErr
         purpose: Purpose::File,
         idempotency: idempotency::parse(head, asked.as_bytes())?,
         on_mismatch: OnMismatch::Fail,
-        live: None,
+        live: Liveness::Never,
     }))
 }
 

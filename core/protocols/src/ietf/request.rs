@@ -9,6 +9,7 @@ use upload_types::{
     api_error::ApiError,
     chunk::{Completion, Named, Overlap},
     link::Served,
+    live::Liveness,
     operation::{Append, BodyEnd, Content, Create, FirstChunk, MissingObject, Operation, Unsized, Wait},
     plan::{Chunking, Mode},
     repair::OnMismatch,
@@ -74,8 +75,16 @@ fn creation(head: &Head, unfinished: Completion) -> Result<Operation, ApiError> 
     };
     let idempotency = idempotency::parse(head, fingerprint(head).as_bytes())?;
     let (chunking, purpose, on_mismatch) = (Chunking::Unspoken, Purpose::File, OnMismatch::Fail);
-    let create =
-        Create { mode: Mode::Sequential, file, file_bytes, chunking, purpose, idempotency, on_mismatch, live: None };
+    let create = Create {
+        mode: Mode::Sequential,
+        file,
+        file_bytes,
+        chunking,
+        purpose,
+        idempotency,
+        on_mismatch,
+        live: Liveness::Never,
+    };
     let (completes, wait) = (if complete { Completion::WhenWhole } else { unfinished }, Wait::ForObject);
     match content {
         // With a digest nothing could count before its end, and its end is unknown.

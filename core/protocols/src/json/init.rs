@@ -12,6 +12,7 @@ use crate::{
 };
 use upload_types::{
     api_error::ApiError,
+    live::{END_AFTER, Live, Liveness, TELL_EVERY},
     operation::{Create, Operation},
     plan::{Chunking, Mode},
     repair::OnMismatch,
@@ -33,8 +34,8 @@ const FIELDS: [&str; 12] = [
     "crc64nvme",
     "metadata",
     live::LIVE,
-    live::END_AFTER,
-    live::TELL_EVERY,
+    END_AFTER,
+    TELL_EVERY,
 ];
 
 /// Understands the body.
@@ -64,12 +65,15 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
     // Of a direct upload nobody here has seen a byte: there is no manifest of it.
     let on_mismatch = if mode == Mode::Direct { OnMismatch::Fail } else { OnMismatch::Keep };
     let purpose = Purpose::File;
-    let end_after_seconds = size(&mut fields, live::END_AFTER)?.map(ByteCount::get);
-    let tell_every_bytes = size(&mut fields, live::TELL_EVERY)?.map(ByteCount::get);
-    let is_live = flag(&mut fields, live::LIVE)?;
-    let live = is_live.then(|| live::live(end_after_seconds, tell_every_bytes)).transpose()?;
-    let create = Create { mode, file, file_bytes, chunking, purpose, idempotency, on_mismatch, live };
-    live::check(&create)?;
+    let end_after_seconds = size(&mut fields, END_AFTER)?.map(ByteCount::get);
+    let tell_every_bytes = size(&mut fields, TELL_EVERY)?.map(ByteCount::get);
+    let live = if flag(&mut fields, live::LIVE)? {
+        Liveness::Asked(Live::new(end_after_seconds, tell_every_bytes)?)
+    } else {
+        Liveness::Unsaid
+    };
+    let mut create = Create { mode, file, file_bytes, chunking, purpose, idempotency, on_mismatch, live };
+    create.live = live::checked(&create)?;
     Ok(Operation::Create(create))
 }
 

@@ -10,6 +10,7 @@ use upload_types::{
     integrity::{ChunkDigest, Sha256Digest},
     ledger::Idempotency,
     link::Served,
+    live::Liveness,
     operation::{Append, BodyEnd, Content, Create, FirstChunk, MissingObject, Operation, Unsized, Wait},
     plan::{Chunking, Mode},
     repair::OnMismatch,
@@ -85,7 +86,7 @@ fn create(head: &Head) -> Result<Operation, ApiError> {
         purpose,
         idempotency: idempotency::parse(head, as_asked(head).as_bytes())?,
         on_mismatch: OnMismatch::Fail,
-        live: None,
+        live: Liveness::Never,
     };
     // Without its length a body cannot be stored. The answer says how many bytes were taken, and none is a number.
     let length = match head.header("content-length").filter(|_| has_bytes(head)) {
@@ -131,7 +132,7 @@ fn compose(head: &Head, partials: &[UploadId]) -> Result<Operation, ApiError> {
         purpose: Purpose::Composition(partials.to_vec()),
         idempotency: by_key.or_else(|| Some(Idempotency::implied(Sha256Digest::of(asked.as_bytes())))),
         on_mismatch: OnMismatch::Fail,
-        live: None,
+        live: Liveness::Never,
     };
     Ok(Operation::Compose(create, Wait::ForObject))
 }
