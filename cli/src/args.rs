@@ -259,9 +259,25 @@ pub(crate) struct Token {
     /// Everybody gets what is uploaded with it, on the host of public files
     #[arg(long)]
     pub(crate) public: bool,
+    /// Whether what has no length when it is created is a live upload: true, false, or after how much silence it ends, such as 60s
+    #[arg(long, value_name = "true|false|TIME", value_parser = live_permit)]
+    pub(crate) live: Option<LivePermit>,
     /// It may delete uploads that are complete
     #[arg(long)]
     pub(crate) delete: bool,
+}
+
+/// What a token says of live uploads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LivePermit {
+    /// Each is one that may be, or none is.
+    Every(bool),
+    /// Each is, and so much silence ends it.
+    Until(Duration),
+}
+
+fn live_permit(said: &str) -> Result<LivePermit, String> {
+    said.parse().map(LivePermit::Every).or_else(|_| silence(said).map(LivePermit::Until))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -156,6 +156,8 @@ export interface AcceptQuestion {
     contentType: string | null;
     /** In bytes; null where it is said later. */
     fileSize: number | null;
+    /** Where it is a live upload, by its client's word or its token's. */
+    live?: true;
     metadata: Record<string, string>;
     attached: Record<string, string>;
     /** The client's IP address. */
@@ -182,6 +184,8 @@ export interface AcceptTerms {
   hold?: boolean;
   /** Whether everybody gets it, below PUBLIC_FILES_URL. Here alone more may be allowed than the token does; `false` takes back what it says. */
   public?: boolean;
+  /** `false`: it is no live upload. Otherwise it is one where no length is said, and this holds for it. */
+  live?: boolean | { endAfterSeconds?: number; tellEveryBytes?: number };
 }
 
 /**

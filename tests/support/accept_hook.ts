@@ -26,6 +26,7 @@ export type Question = {
     fileName: string;
     contentType: string | null;
     fileSize: number | null;
+    live?: true;
     metadata: Record<string, string>;
     attached: Record<string, string>;
     address: string | null;

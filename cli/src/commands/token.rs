@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use upload_access::token::keys::MIN_SECRET_BYTES;
 
-use crate::args::{SigningAlgorithm, Token};
+use crate::args::{LivePermit, SigningAlgorithm, Token};
 use crate::failure::{Failure, Result};
 use crate::results::print;
 
@@ -132,6 +132,15 @@ fn mint(token: &Token, signer: &Signer, now_unix_seconds: u64) -> Result<String>
     if token.public {
         say("public", json!(true));
     }
+    if let Some(live) = token.live {
+        say(
+            "live",
+            match live {
+                LivePermit::Every(is_live) => json!(is_live),
+                LivePermit::Until(silence) => json!({ "endAfterSeconds": silence.as_secs() }),
+            },
+        );
+    }
     if token.delete {
         say("delete", json!(true));
     }
@@ -150,6 +159,7 @@ mod tests {
     use clap::Parser;
     use ring::signature::{ED25519, KeyPair, UnparsedPublicKey};
     use upload_access::token::{Issuer, KeySet, Secret, Unverified};
+    use upload_types::live::{Live, LivePermit as LivePermitted};
     use upload_types::units::UnixMs;
 
     use super::*;
@@ -159,6 +169,26 @@ mod tests {
         let cli = Cli::parse_from(["quay", "token", "--sub", "alice", "--secrets", "x"].iter().chain(more));
         let Command::Token(token) = cli.command else { panic!("no token") };
         token
+    }
+
+    #[test]
+    fn what_is_said_of_live_uploads_is_what_the_server_understands() {
+        let signer = shared_secret(&format!("k:{}", "s".repeat(32))).unwrap();
+        for (said, expected) in [
+            ("false", LivePermitted::Refused),
+            ("true", LivePermitted::Every(Live::default())),
+            ("2m", LivePermitted::Every(Live { end_after_ms: 120_000, ..Live::default() })),
+        ] {
+            let minted = mint(&asked(&["--live", said]), &signer, 1_000).unwrap();
+            let genuine =
+                Unverified::parse(&minted).unwrap().signed_with(&Secret::new("s".repeat(32)).unwrap()).unwrap();
+            let claims = genuine.claims(&Issuer::plain("quayside", KeySet::none()), UnixMs(1_000_000)).unwrap();
+            assert_eq!(claims.permit.live, Some(expected), "{said}");
+        }
+        for said in ["", "yes", "0s", "25h"] {
+            let words = ["quay", "token", "--sub", "alice", "--secrets", "x", "--live", said];
+            assert!(Cli::try_parse_from(words).is_err(), "{said}");
+        }
     }
 
     #[test]
@@ -174,6 +204,7 @@ mod tests {
         assert_eq!(claims.owner, "alice");
         assert_eq!(claims.permit.max_bytes.map(u64::from), Some(1024 * 1024));
         assert!(claims.permit.delete && claims.permit.metadata["album"] == "2026");
+        assert_eq!(claims.permit.live, None);
         assert_eq!(token.expires_in, Duration::from_hours(1));
     }
 

@@ -7,6 +7,8 @@ const MOST_KEYS = 32;
 const MOST_ISSUERS = 16;
 const MOST_VALUES = 256;
 const MOST_TYPES = 64;
+const MOST_END_AFTER_SECONDS = 86_400;
+const LEAST_TELL_EVERY_BYTES = 8 * 1024 * 1024;
 const MOST_METADATA_BYTES = 4096;
 const LONGEST_KEY_PREFIX = 512;
 /** What stands in templates of keys (docs/guides/object-keys.md). */
@@ -134,6 +136,7 @@ function policy(terms) {
     delete: mayDelete = false,
     hold = false,
     public: isPublic = null,
+    live = null,
     scope = null,
     ...others
   } = terms ?? {};
@@ -165,9 +168,32 @@ function policy(terms) {
   if (objectKey !== null && keyTemplate(objectKey)) {
     return "has an objectKey that is no template, like `photos/{year}/{id}{.ext}`";
   }
+  if (!isLivePermit(live)) {
+    return "has a live that is neither true nor false nor {endAfterSeconds, tellEveryBytes} within their bounds";
+  }
   const ofToken =
     (isText(upload) && "names an upload, which only a token can") || (scope && "has a scope, which only a token can");
   return (types && mediaTypes(types)) || ofToken;
+}
+
+/** Whether it says something of live uploads, or nothing. */
+function isLivePermit(said) {
+  if (said === null || typeof said === "boolean") {
+    return true;
+  }
+  const {
+    endAfterSeconds = 1,
+    tellEveryBytes = LEAST_TELL_EVERY_BYTES,
+    ...others
+  } = isObject(said) ? said : { no: said };
+  return (
+    Object.keys(others).length === 0 &&
+    Number.isSafeInteger(endAfterSeconds) &&
+    endAfterSeconds >= 1 &&
+    endAfterSeconds <= MOST_END_AFTER_SECONDS &&
+    Number.isSafeInteger(tellEveryBytes) &&
+    tellEveryBytes >= LEAST_TELL_EVERY_BYTES
+  );
 }
 
 /** What is wrong with a template of objects' keys. */

@@ -34,6 +34,7 @@ const TERMS: Record<string, [(value: unknown) => boolean, string]> = {
   objectKey: [isKeyTemplate, "is not a template like `photos/{year}/{id}{.ext}`, with {id} in it, up to 250 bytes"],
   hold: [(value) => typeof value === "boolean", "is neither true nor false"],
   public: [(value) => typeof value === "boolean", "is neither true nor false"],
+  live: [isLivePermit, "is neither true nor false nor { endAfterSeconds: 1 to 86400, tellEveryBytes: from 8 MiB }"],
   delete: [(value) => typeof value === "boolean", "is neither true nor false"],
   upload: [(value) => isText(value) && UPLOAD_ID.test(value), "is not the id of an upload"],
 };
@@ -74,6 +75,20 @@ export function bytesOf(text: string): number {
 /** Whether it is text, and a token can have it. */
 export function isSayable(value: unknown): value is string {
   return isText(value) && value !== "" && !HALF.test(value);
+}
+
+/** Whether uploads without a length are live, none is, or they are with these bounds. */
+function isLivePermit(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return typeof value === "boolean";
+  }
+  const within = (least: number, most: number) => (number: unknown) =>
+    number === undefined || (Number.isSafeInteger(number) && Number(number) >= least && Number(number) <= most);
+  const bounds: Record<string, (number: unknown) => boolean> = {
+    endAfterSeconds: within(1, 86_400),
+    tellEveryBytes: within(8 * 1024 * 1024, Number.MAX_SAFE_INTEGER),
+  };
+  return Object.entries(value).every(([name, number]) => bounds[name]?.(number) ?? false);
 }
 
 function isText(value: unknown): value is string {

@@ -39,6 +39,11 @@ export type TokenOptions = {
   hold?: boolean;
   /** Whether everybody gets what is uploaded with it, below PUBLIC_FILES_URL. */
   public?: boolean;
+  /**
+   * `true`: what has no length when it is created is a live upload, also where its client does not say so; `{ endAfterSeconds, tellEveryBytes }`:
+   * so, and this holds for each. `false`: none is.
+   */
+  live?: boolean | { endAfterSeconds?: number; tellEveryBytes?: number };
   /** Whether it may delete uploads that are complete. Not for users: for the application itself. */
   delete?: boolean;
   /** The id of the one upload that it is for; it creates none. */

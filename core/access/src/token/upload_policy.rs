@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
 use upload_types::{
@@ -66,7 +66,8 @@ struct Terms {
     #[serde(default)]
     hold: bool,
     public: Option<bool>,
-    live: Option<Value>,
+    /// Read by [`live_permit`].
+    live: Option<IgnoredAny>,
     scope: Option<Scope>,
 }
 
@@ -109,7 +110,8 @@ impl UploadPolicy {
         if is_admin && value.as_object().is_some_and(|terms| terms.len() > 1) {
             return Err("says what may be uploaded beside `scope: admin`, which uploads nothing");
         }
-        Ok(Said { policy: Self::try_from(terms)?, upload, is_admin })
+        let live = value.get("live").filter(|_| terms.live.is_some()).map(live_permit).transpose()?;
+        Ok(Said { policy: Self { live, ..Self::try_from(terms)? }, upload, is_admin })
     }
 
     /// The same, with all objects below the folder of a tenant.
@@ -184,9 +186,8 @@ impl TryFrom<Terms> for UploadPolicy {
             .transpose()
             .map_err(|_| "has an objectKey that is no template, like `photos/{year}/{id}{.ext}`")?;
         let types = terms.types.map(|types| MediaTypes::parse(types.iter().map(String::as_str))).transpose()?;
-        let live = terms.live.as_ref().map(live_permit).transpose()?;
         let Terms { max_bytes, metadata, key_prefix, delete, hold, public, .. } = terms;
-        Ok(Self { max_bytes, types, metadata, key_prefix, key, delete, hold, public, live, ttl_ms: None })
+        Ok(Self { max_bytes, types, metadata, key_prefix, key, delete, hold, public, live: None, ttl_ms: None })
     }
 }
 

@@ -83,6 +83,16 @@ def _is_metadata(value: Any) -> bool:
     return is_text and _bytes_of("".join(texts)) <= MOST_METADATA_BYTES
 
 
+def _is_live(value: Any) -> bool:
+    bounds = {"endAfterSeconds": (1, 86_400), "tellEveryBytes": (8 * 1024 * 1024, MOST_BYTES)}
+
+    def is_within(name: Any, number: Any) -> bool:
+        least, most = bounds.get(name, (1, 0))
+        return isinstance(number, int) and not isinstance(number, bool) and least <= number <= most
+
+    return isinstance(value, dict) and all(is_within(name, number) for name, number in value.items())
+
+
 def _is_key_prefix(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= MOST_KEY_PREFIX_BYTES and _SEGMENTS.fullmatch(value) is not None
 
@@ -110,6 +120,10 @@ _TERMS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "object_key": (_is_key_template, "is not a template like `photos/{year}/{id}{.ext}`, with {id} in it, up to 250 bytes"),
     "hold": (lambda value: isinstance(value, bool), "is neither True nor False"),
     "public": (lambda value: isinstance(value, bool), "is neither True nor False"),
+    "live": (
+        lambda value: isinstance(value, bool) or _is_live(value),
+        'is neither True nor False nor {"endAfterSeconds": 1 to 86400, "tellEveryBytes": from 8 MiB}',
+    ),
     "delete": (lambda value: isinstance(value, bool), "is neither True nor False"),
     "upload": (_is_upload_id, "is not the id of an upload"),
 }

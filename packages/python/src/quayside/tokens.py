@@ -51,6 +51,7 @@ def mint_token(
     object_key: str | None = None,
     hold: bool | None = None,
     public: bool | None = None,
+    live: bool | Mapping[str, int] | None = None,
     delete: bool | None = None,
     upload: str | None = None,
 ) -> str:
@@ -66,6 +67,8 @@ def mint_token(
     ``object_key``: what the object's key is made of, where that is not as OBJECT_KEY says: ``photos/{year}/{id}{.ext}``.
     ``hold``: whether what is uploaded with it is held until somebody has looked at it.
     ``public``: whether everybody gets what is uploaded with it, below PUBLIC_FILES_URL.
+    ``live``: True: what has no length when it is created is a live upload, also where its client does not say so;
+    ``{"endAfterSeconds": 60, "tellEveryBytes": 64 * 2**20}``: so, and this holds for each. False: none is.
     ``delete``: whether it may delete uploads that are complete. Not for users: for the application itself.
     ``upload``: the id of the one upload that it is for; it creates none.
     """
@@ -73,6 +76,7 @@ def mint_token(
     check_audience(audience)
     check_valid_seconds(valid_seconds)
     metadata = None if metadata is None else _plain(metadata)
+    live = _plain(live)
     check_terms(
         max_bytes=max_bytes,
         types=types,
@@ -81,6 +85,7 @@ def mint_token(
         object_key=object_key,
         hold=hold,
         public=public,
+        live=live,
         delete=delete,
         upload=upload,
     )
@@ -92,6 +97,7 @@ def mint_token(
         "objectKey": object_key,
         "hold": hold,
         "public": public,
+        "live": live,
         "delete": delete,
         "upload": upload,
     }

@@ -1,0 +1,120 @@
+// Live uploads by word of whoever permits them: a token, or the application that is asked. Clients that say nothing of it record live then; a
+// silence is theirs to shorten, and nobody's to lengthen; and where it is refused, it is refused to all.
+
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+
+import { AcceptHook } from "./support/accept_hook.ts";
+import type { Created } from "./support/api.ts";
+import { fileBytes, sha256 } from "./support/bytes.ts";
+import { formBody, formHeaders } from "./support/form.ts";
+import { type Headers, PendingRequest, type Reply } from "./support/http.ts";
+import { assertRefused } from "./support/refusals.ts";
+import { sceneWithScriptedOrigin } from "./support/scene.ts";
+import { bearer, claimsOf, mint } from "./support/tokens.ts";
+import { encoded, Tus } from "./support/tus.ts";
+import { waitFor } from "./support/wait.ts";
+
+const hook = await AcceptHook.start();
+after(() => hook.stop());
+const { stack, origin, client } = await sceneWithScriptedOrigin({ AUTH: "token", ACCEPT_HOOK: hook.url });
+hook.trust(stack.secrets.WEBHOOK_SECRET);
+
+const tokenThatSays = (live?: unknown): Headers =>
+  bearer(mint(stack, claimsOf("alice", { quayside: live === undefined ? {} : { live } })));
+const [silent, every, none] = [tokenThatSays(), tokenThatSays(true), tokenThatSays(false)];
+const bytes = fileBytes("a minute of it", 70_000);
+const tus = new Tus(client);
+const named = (fileName: string) => ({ "Upload-Metadata": `filename ${encoded(fileName)}`, "Upload-Defer-Length": 1 });
+
+async function statusOf(id: string): Promise<{ state: string; live: boolean; truncated: boolean; fileSize: number }> {
+  return (await client.request("GET", `/upload/${id}`, { headers: silent })).json();
+}
+
+/** A body that does not say how long it is. */
+function unsized(path: string, token: Headers): Promise<Reply> {
+  const headers = { "Content-Type": "video/mp2t", "Transfer-Encoding": "chunked", ...token };
+  const recorder = new PendingRequest(client.baseUrl, "POST", path, headers);
+  recorder.write(bytes);
+  return recorder.finish();
+}
+
+const idOf = (url: string) => String(url.split("/").at(-1));
+
+test("under a token that says so, a client that has never heard of it records live", async () => {
+  const url = await tus.create({ ...every, ...named("camera.ts") });
+  assert.equal((await tus.patch(url, 0, bytes, every)).status, 204);
+  const { live, state } = await statusOf(idOf(url));
+  assert.deepEqual({ live, state }, { live: true, state: "open" });
+  const soFar = await client.request("GET", `/upload/${idOf(url)}/content`, { headers: every });
+  assert.deepEqual([soFar.status, sha256(soFar.body)], [200, sha256(bytes)]);
+  const ended = await client.request("POST", `/upload/${idOf(url)}/complete`, { headers: every });
+  assert.ok(ended.status < 300, ended.body.toString());
+  assert.equal((await origin.waitForEvent(idOf(url), "upload.completed")).data.fileSize, bytes.length);
+});
+
+test("a plain body without a length is live then, and what has one, or is a form's, is not", async () => {
+  const put = await unsized("/upload?name=plain.ts", every);
+  assert.equal(put.status, 201, put.body.toString());
+  const id = put.json<Created>().uploadId;
+  const { live, truncated } = await statusOf(id);
+  assert.deepEqual({ live, truncated }, { live: true, truncated: false });
+  const sized = await client.init({ fileName: "sized.ts", fileSize: 9 }, every);
+  assert.equal((await statusOf(sized.json<Created>().uploadId)).live, false);
+  const body = formBody([{ name: "file", fileName: "form.ts", bytes }]);
+  const form = await client.request("POST", "/upload", { headers: { ...formHeaders(), ...every }, body });
+  assert.equal(form.status, 201, form.body.toString());
+  const [file] = form.json<{ files: { uploadId: string }[] }>().files;
+  assert.equal((await statusOf(String(file?.uploadId))).live, false);
+});
+
+test("the shorter silence ends it, whoever has said it", async () => {
+  const soon = tokenThatSays({ endAfterSeconds: 2 });
+  const late = tokenThatSays({ endAfterSeconds: 3_600 });
+  for (const [token, query] of [
+    [soon, "?live&endAfterSeconds=3600"],
+    [soon, ""],
+    [late, "?live&endAfterSeconds=2"],
+  ] as const) {
+    const begun = await tus.send("POST", `/files${query}`, { ...token, ...named("silence.ts") });
+    const url = begun.header("Location") ?? "";
+    assert.equal((await tus.patch(url, 0, bytes, token)).status, 204);
+    const ended = await waitFor(`silence to end it: ${query}`, async () => {
+      const status = await statusOf(idOf(url));
+      return status.state === "completed" ? status : undefined;
+    });
+    assert.deepEqual([ended.truncated, ended.fileSize], [true, bytes.length]);
+  }
+});
+
+test("under a token that refuses it nobody records live, in any protocol, and all else is as ever", async () => {
+  const init = { fileName: "talk.webm", fileSize: null };
+  assertRefused(await client.init({ ...init, live: true }, none), 403, "not-permitted");
+  const live = await client.request("POST", "/files?live", {
+    headers: { ...none, ...named("a"), "Tus-Resumable": "1.0.0" },
+  });
+  assert.equal(live.status, 403);
+  const plain = await unsized("/upload?name=a.ts&live", none);
+  assert.equal(plain.status, 403);
+  const usual = await client.init(init, none);
+  assert.equal(usual.status, 201);
+  assert.equal((await statusOf(usual.json<Created>().uploadId)).live, false);
+  assert.equal((await client.init({ ...init, live: true }, silent)).status, 201);
+});
+
+test("the application is told that it is live, refuses it, or has it so", async () => {
+  const init = (fileName: string, live: boolean, token = silent) =>
+    client.init({ fileName, fileSize: null, live }, token);
+  hook.says("no.ts", { body: { live: false } });
+  assertRefused(await init("no.ts", true), 403, "not-permitted");
+  assert.equal(hook.single("no.ts").data.live, true);
+  hook.says("yes.ts", { body: { live: { endAfterSeconds: 60 } } });
+  const yes = await init("yes.ts", false);
+  assert.equal((await statusOf(yes.json<Created>().uploadId)).live, true);
+  assert.equal(hook.single("yes.ts").data.live, undefined);
+  // What a token refuses no application has.
+  hook.says("never.ts", { body: { live: true } });
+  assert.equal((await statusOf((await init("never.ts", false, none)).json<Created>().uploadId)).live, false);
+  hook.says("wrong.ts", { body: { live: { endAfter: 60 } } });
+  assertRefused(await init("wrong.ts", false), 503, "accept-hook-failed");
+});
