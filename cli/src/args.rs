@@ -265,6 +265,9 @@ pub(crate) struct Token {
     /// It may delete uploads that are complete
     #[arg(long)]
     pub(crate) delete: bool,
+    /// It is for whoever runs the service, named by --sub: it opens everybody's uploads, and uploads nothing
+    #[arg(long, conflicts_with_all = ["max_bytes", "types", "key_prefix", "object_key", "metadata", "hold", "public", "live", "delete"])]
+    pub(crate) admin: bool,
 }
 
 /// What a token says of live uploads.

@@ -82,6 +82,11 @@ const WRONG: [string, object][] = [
     { tellEveryBytes: 8_388_607 },
     { tell: 9e6 },
   ].map((live): [string, object] => ["live", { live }]),
+  ...["admins", true].map((scope): [string, object] => ["scope", { scope }]),
+  ...[{ hold: true }, { live: false }, { maxBytes: 5 }].map((beside): [string, object] => [
+    "scope",
+    { scope: "admin", ...beside },
+  ]),
   ...[1, 0, "true"].map((mayDelete): [string, object] => ["delete", { delete: mayDelete }]),
   ...["x", ID.slice(1), `${ID}\n`, 7].map((upload): [string, object] => ["upload", { upload }]),
   ["the token", { types: Array(64).fill(`application/${"x".repeat(110)}`) }],

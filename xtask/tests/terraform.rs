@@ -52,7 +52,7 @@ fn schema() -> Value {
             "rules": [{
                 "id!": "", "enabled!": true, "conditions!": { "prefix!": "" },
                 "abort_multipart_uploads_transition": age, "delete_objects_transition": age,
-                "storage_class_transitions": [{ "condition!": {}, "storage_class!": "" }],
+                "storage_class_transitions": [{ "condition!": age["condition!"], "storage_class!": "" }],
             }],
         },
         "cloudflare_r2_bucket_cors": {
@@ -330,6 +330,23 @@ fn the_files_for_wrangler_say_the_same() {
     let mut cors = camel_case(&module["resource"]["cloudflare_r2_bucket_cors"]["uploads"]["rules"]);
     cors[0]["allowed"]["origins"] = module["variable"]["app_origins"]["default"].clone();
     assert_eq!(read("r2-cors.json")["rules"], cors);
+}
+
+#[test]
+fn the_rules_by_age_are_the_same_one_and_such_as_there_are() {
+    let rules: Value =
+        serde_json::from_str(&fs::read_to_string(root().join("deploy/r2-lifecycle-by-age.json")).unwrap()).unwrap();
+    let module = module();
+    let committed = camel_case(&module["resource"]["cloudflare_r2_bucket_lifecycle"]["uploads"]["rules"]);
+    assert_eq!(rules["rules"][0], committed[0], "unfinished uploads go as ever");
+    let known = schema()["cloudflare_r2_bucket_lifecycle"]["rules"].clone();
+    let found = complaints("rules", &camel_case(&known), &rules["rules"]);
+    assert!(found.is_empty(), "{found:?}");
+    // Nothing of what begins with a segment or a piece of an upload that goes on may be taken away.
+    for rule in rules["rules"].as_array().unwrap().iter().skip(1) {
+        let prefix = rule["conditions"]["prefix"].as_str().unwrap();
+        assert!(prefix.starts_with("uploads/") && prefix.len() > "uploads/".len(), "{prefix}");
+    }
 }
 
 /// As the API writes names, which wrangler takes.

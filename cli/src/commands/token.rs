@@ -144,6 +144,9 @@ fn mint(token: &Token, signer: &Signer, now_unix_seconds: u64) -> Result<String>
     if token.delete {
         say("delete", json!(true));
     }
+    if token.admin {
+        say("scope", json!("admin"));
+    }
     let exp = now_unix_seconds.saturating_add(token.expires_in.as_secs());
     let claims = json!({ "sub": token.sub, "aud": token.audience, "exp": exp, "quayside": terms });
     let encoded = [signer.header(), claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
@@ -188,6 +191,18 @@ mod tests {
         for said in ["", "yes", "0s", "25h"] {
             let words = ["quay", "token", "--sub", "alice", "--secrets", "x", "--live", said];
             assert!(Cli::try_parse_from(words).is_err(), "{said}");
+        }
+    }
+
+    #[test]
+    fn whoever_runs_the_service_has_a_token_of_that_alone() {
+        let minted =
+            mint(&asked(&["--admin"]), &shared_secret(&format!("k:{}", "s".repeat(32))).unwrap(), 1_000).unwrap();
+        let genuine = Unverified::parse(&minted).unwrap().signed_with(&Secret::new("s".repeat(32)).unwrap()).unwrap();
+        assert!(genuine.claims(&Issuer::plain("quayside", KeySet::none()), UnixMs(1_000_000)).unwrap().is_admin);
+        for beside in [&["--hold"][..], &["--max-bytes", "1M"], &["--live", "false"], &["--type", "image/*"]] {
+            let words = ["quay", "token", "--sub", "ops", "--secrets", "x", "--admin"];
+            assert!(Cli::try_parse_from(words.iter().chain(beside)).is_err(), "{beside:?}");
         }
     }
 

@@ -36,6 +36,7 @@ const TERMS: Record<string, [(value: unknown) => boolean, string]> = {
   public: [(value) => typeof value === "boolean", "is neither true nor false"],
   live: [isLivePermit, "is neither true nor false nor { endAfterSeconds: 1 to 86400, tellEveryBytes: from 8 MiB }"],
   delete: [(value) => typeof value === "boolean", "is neither true nor false"],
+  scope: [(value) => value === "admin", 'is not "admin"'],
   upload: [(value) => isText(value) && UPLOAD_ID.test(value), "is not the id of an upload"],
 };
 
@@ -49,6 +50,10 @@ export function checkTerms(terms: Record<string, unknown>): void {
     if (value !== undefined && !isRight(value)) {
       throw new TokenOptionError(`${name} ${complaint}`);
     }
+  }
+  const said = Object.keys(terms).filter((name) => terms[name] !== undefined);
+  if (terms.scope !== undefined && said.length > 1) {
+    throw new TokenOptionError('scope: "admin" has nothing beside it: such a token uploads nothing');
   }
 }
 

@@ -48,6 +48,11 @@ export type TokenOptions = {
   delete?: boolean;
   /** The id of the one upload that it is for; it creates none. */
   upload?: string;
+  /**
+   * For whoever runs the service, who is its `owner`: it opens everybody's uploads and the routes below `/admin/`, and uploads nothing. With no other
+   * term, and for minutes.
+   */
+  scope?: "admin";
 };
 
 const AN_HOUR_SECONDS = 3600;

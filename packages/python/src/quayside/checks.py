@@ -54,6 +54,8 @@ def check_terms(**terms: Any) -> None:
         is_right, complaint = _TERMS[name]
         if value is not None and not is_right(value):
             raise TokenOptionError(f"{name} {complaint}")
+    if terms.get("scope") is not None and sum(value is not None for value in terms.values()) > 1:
+        raise TokenOptionError('scope="admin" has nothing beside it: such a token uploads nothing')
 
 
 def is_sayable(value: Any) -> bool:
@@ -125,5 +127,6 @@ _TERMS: dict[str, tuple[Callable[[Any], bool], str]] = {
         'is neither True nor False nor {"endAfterSeconds": 1 to 86400, "tellEveryBytes": from 8 MiB}',
     ),
     "delete": (lambda value: isinstance(value, bool), "is neither True nor False"),
+    "scope": (lambda value: value == "admin", 'is not "admin"'),
     "upload": (_is_upload_id, "is not the id of an upload"),
 }

@@ -54,6 +54,7 @@ def mint_token(
     live: bool | Mapping[str, int] | None = None,
     delete: bool | None = None,
     upload: str | None = None,
+    scope: Literal["admin"] | None = None,
 ) -> str:
     """The token, for the header ``Authorization: Bearer``.
 
@@ -71,6 +72,8 @@ def mint_token(
     ``{"endAfterSeconds": 60, "tellEveryBytes": 64 * 2**20}``: so, and this holds for each. False: none is.
     ``delete``: whether it may delete uploads that are complete. Not for users: for the application itself.
     ``upload``: the id of the one upload that it is for; it creates none.
+    ``scope``: for whoever runs the service, who is its ``owner``: it opens everybody's uploads and the routes below ``/admin/``, and uploads
+    nothing. With no other term, and for minutes.
     """
     check_owner(owner)
     check_audience(audience)
@@ -88,6 +91,7 @@ def mint_token(
         live=live,
         delete=delete,
         upload=upload,
+        scope=scope,
     )
     terms = {
         "maxBytes": None if max_bytes is None else int(max_bytes),
@@ -100,6 +104,7 @@ def mint_token(
         "live": live,
         "delete": delete,
         "upload": upload,
+        "scope": scope,
     }
     claims = {
         "sub": owner,
