@@ -84,7 +84,7 @@ pub(crate) struct ByLink {
 
 impl Principal {
     /// What the ledger knows a creation by: whoever came by a link has names of their own, which are no other link's and not the owner's;
-    /// and what is held, or everybody's, by word of the token is nothing that another token goes on with. No header has these signs.
+    /// and what is held, everybody's, or in a bucket of its own, by word of the token is nothing that another token goes on with. No header has these signs.
     pub(crate) fn named(&self, given: &Idempotency) -> Idempotency {
         let mut name = given.clone();
         if let Some(link) = &self.link {
@@ -95,6 +95,10 @@ impl Principal {
         }
         if self.permit.public == Some(true) {
             name.key.push('§');
+        }
+        if let Some(bucket) = &self.permit.bucket {
+            name.key.push('¶');
+            name.key.push_str(bucket.as_str());
         }
         name
     }

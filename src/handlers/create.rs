@@ -2,6 +2,7 @@
 //! creation was asked before, or because the same bytes are stored already.
 
 use durable_objects::platform::error::{Error, Result};
+use durable_objects::platform::object_storage::ObjectStorage;
 use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
     ObjectClient, call,
@@ -15,6 +16,7 @@ use upload_session::{
 };
 use upload_types::{
     api_error::ApiError,
+    bucket::{self, BucketName},
     chunk::{Named, Overlap},
     ledger::{Entry, EntryKind, EntryName},
     object_key::KeyTemplate,
@@ -27,6 +29,7 @@ use upload_types::{
     upload_link::LinkId,
 };
 use web_sys::ReadableStream;
+use worker::Env;
 
 use crate::{
     access::{Principal, rate_limit},
@@ -108,7 +111,7 @@ async fn create_and_begin(
     let template = key_template(&create, creator.permit.key.as_ref(), config);
     let hold = creator.permit.hold || before.hold;
     let is_public = creator.permit.public == Some(true) && create.purpose != Purpose::Partial;
-    let prefix = creator.permit.key_prefix;
+    let (prefix, bucket) = (creator.permit.key_prefix, creator.permit.bucket);
     let mut spec = UploadSpec {
         id,
         owner: creator.owner,
@@ -140,9 +143,13 @@ async fn create_and_begin(
     };
     let admit = Admit {
         entry: entry(&spec, first.as_ref()),
+        // What is to lie in a bucket of its own is sent, wherever its bytes are already.
         // Whoever has a link is not told what its owner has stored. What somebody is to look at first is sent, though the same bytes may be there
         // at which nobody has looked; and what is public, which has an object of its own.
-        sha256: spec.file.sha256.filter(|_| !spec.plan.open_ended && spec.link.is_none() && !spec.hold && !is_public),
+        sha256: spec
+            .file
+            .sha256
+            .filter(|_| !spec.plan.open_ended && spec.link.is_none() && !spec.hold && !is_public && bucket.is_none()),
         idempotency,
         quota: config.quota,
         takes_over: before.takes_over,
@@ -154,7 +161,8 @@ async fn create_and_begin(
     match admission::ask_ledger(admit, &spec, context).await? {
         Admitted::New(name, warning) => {
             spec.rename(name);
-            spec.key = template.fill(&spec.key_parts(&prefix));
+            let key = template.fill(&spec.key_parts(&prefix));
+            spec.key = bucket.map_or(key.clone(), |bucket| bucket.key(&key));
             spec.quota_warning = warning;
             // The ledger has not counted it beside its successor. Crash here: it is open, and expires.
             if let Some(left) = before.instead_of.and_then(|earlier| earlier.left) {
@@ -266,8 +274,24 @@ async fn allowed(create: &Create, id: UploadId, context: RequestContext<'_>) -> 
     }
     upload_link::is_open(&creator, create, context).await?;
     accept::ask(create, id, &mut creator, context).await?;
+    if let Some(bucket) = &creator.permit.bucket {
+        is_bound(bucket, create.mode, context.env)?;
+    }
     let limits = creator.permit.tighten(config.limits);
     Ok((creator, limits, plan(create, limits)?))
+}
+
+/// Whether there is this bucket, and bytes may go there by this way.
+fn is_bound(bucket: &BucketName, mode: Mode, env: &Env) -> Result<()> {
+    let name = bucket.as_str();
+    let detail = if !ObjectStorage::open(env)?.has(bucket) {
+        format!("The bucket {name} has no binding: wrangler.toml lacks {}.", bucket::binding(name))
+    } else if mode == Mode::Direct {
+        format!("Browsers send nothing to the bucket {name} directly: R2_S3_BUCKET is another one.")
+    } else {
+        return Ok(());
+    };
+    Err(ApiError::NotConfigured { detail }.into())
 }
 
 fn plan(create: &Create, limits: Limits) -> Result<Plan, ApiError> {

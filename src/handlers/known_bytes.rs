@@ -7,7 +7,7 @@ use durable_objects::platform::{
 };
 use durable_objects::rpc::{ObjectClient, call, upload::FindObject};
 use upload_session::session::{UploadSpec, may_be_shared};
-use upload_types::{api_error::ApiError, caller::Caller, ledger::StoredObject};
+use upload_types::{api_error::ApiError, bucket, caller::Caller, ledger::StoredObject};
 use worker::{Env, Object};
 
 /// What they are to it.
@@ -23,6 +23,10 @@ pub(crate) enum KnownBytes {
 /// Looks at the object. The upload's own object knows first when it is to be deleted; when that has been forgotten, R2 alone knows.
 /// Refuses a file that is not of the type which is declared now, where only some types are allowed.
 pub(crate) async fn look_at(known: &StoredObject, spec: &UploadSpec, env: &Env) -> Result<KnownBytes> {
+    // Whoever names no bucket has their file in that of all who name none.
+    if !bucket::split(&known.key).0.is_empty() {
+        return Ok(KnownBytes::Unsettled);
+    }
     let objects = ObjectClient::to_uploads(env, Caller::System)?;
     match call(&objects, known.upload_id, &FindObject).await {
         Ok(found) if found.is_about_to_be_taken || !may_be_shared(&found.snapshot) => return Ok(KnownBytes::Unsettled),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use upload_access::token::Secret;
 use upload_session::{event::EventKind, held_verdict::HeldVerdict};
 use upload_types::{
-    json,
+    bucket, json,
     link::Presentation,
     upload::{LiveState, MAX_RESULT_BYTES},
 };
@@ -149,7 +149,7 @@ fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
     let snapshot = &facts.snapshot;
     let bytes = snapshot.plan.declared_bytes();
     let mut data = signed_post::about(snapshot.id, &facts.owner, &snapshot.file, bytes, &facts.attached);
-    data["key"] = json!(facts.key);
+    bucket::show(&mut data, &facts.key);
     if let Some(link) = &facts.link {
         data["link"] = json!(link);
     }

@@ -14,6 +14,7 @@
 pub mod admin;
 pub mod api_error;
 pub mod batch;
+pub mod bucket;
 pub mod byte_range;
 pub mod caller;
 pub mod chunk;

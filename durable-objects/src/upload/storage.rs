@@ -62,11 +62,11 @@ async fn delete_listed(
     let mut cursor = None;
     loop {
         let found = bucket.list(prefix, cursor).await?;
-        let keys: Vec<String> = found.objects().iter().map(Object::key).filter(|key| is_unwanted(key)).collect();
-        if !keys.is_empty() {
-            bucket.delete_all(keys).await?;
+        let unwanted: Vec<String> = found.keys.into_iter().filter(|key| is_unwanted(key)).collect();
+        if !unwanted.is_empty() {
+            bucket.delete_all(unwanted).await?;
         }
-        cursor = found.cursor().filter(|_| found.truncated());
+        cursor = found.cursor;
         if cursor.is_none() {
             return Ok(());
         }

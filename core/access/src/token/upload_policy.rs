@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use upload_types::{
     api_error::ApiError,
+    bucket::BucketName,
     json,
     live::{END_AFTER, Live, LivePermit, TELL_EVERY},
     media_types::MediaTypes,
@@ -36,6 +37,8 @@ pub struct UploadPolicy {
     pub key_prefix: String,
     /// What the object's key is made of, where it is not made as the deployment says.
     pub key: Option<KeyTemplate>,
+    /// In which bucket the object lies; in that of all who name none where none is said.
+    pub bucket: Option<BucketName>,
     /// Whether its holder may delete uploads that are complete.
     pub delete: bool,
     /// Whether nobody gets a file, once it is whole, before somebody has looked at it.
@@ -61,6 +64,7 @@ struct Terms {
     #[serde(default)]
     key_prefix: String,
     object_key: Option<String>,
+    bucket: Option<String>,
     #[serde(default)]
     delete: bool,
     #[serde(default)]
@@ -145,6 +149,7 @@ impl UploadPolicy {
         self.ttl_ms = self.ttl_ms.into_iter().chain(by.ttl_ms).min();
         self.metadata.extend(by.metadata);
         self.key = by.key.or(self.key.take());
+        self.bucket = by.bucket.or(self.bucket.take());
         self.hold |= by.hold;
         // By this alone more is allowed than before: nobody says it but the application, in the token or where it is asked.
         self.public = by.public.or(self.public);
@@ -185,9 +190,13 @@ impl TryFrom<Terms> for UploadPolicy {
             .map(KeyTemplate::parse)
             .transpose()
             .map_err(|_| "has an objectKey that is no template, like `photos/{year}/{id}{.ext}`")?;
+        let bucket = terms.bucket.as_deref().map(|name| {
+            BucketName::parse(name).ok_or("has a bucket that is no name of up to 32 small letters, digits and dashes")
+        });
+        let bucket = bucket.transpose()?;
         let types = terms.types.map(|types| MediaTypes::parse(types.iter().map(String::as_str))).transpose()?;
         let Terms { max_bytes, metadata, key_prefix, delete, hold, public, .. } = terms;
-        Ok(Self { max_bytes, types, metadata, key_prefix, key, delete, hold, public, live: None, ttl_ms: None })
+        Ok(Self { max_bytes, types, metadata, key_prefix, key, delete, bucket, hold, public, live: None, ttl_ms: None })
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
 };
 use upload_types::{
     api_error::{ApiError, SOON_SECONDS},
+    bucket as buckets,
     integrity::Crc64Nvme,
     operation::{Outcome, Reply},
     units::{ByteCount, UploadId},
@@ -104,14 +105,15 @@ fn resource(asked: &Asked<'_>, file: &Stored<'_>) -> Reply {
     let mut body = json!({
         "kind": "storage#object",
         "id": file.id,
-        "name": asked.head.query_text("name").unwrap_or_else(|| file.key.to_owned()),
+        "name": asked.head.query_text("name").unwrap_or_else(|| buckets::split(file.key).1.to_owned()),
         "bucket": bucket(asked.head),
         "size": file.file_bytes.to_string(),
         "etag": file.etag,
         "uploadId": file.id,
         "uploadUrl": asked.upload_url(file.id),
-        "object": { "key": file.key, "etag": file.etag, "crc64nvme": file.crc64nvme },
+        "object": { "etag": file.etag, "crc64nvme": file.crc64nvme },
     });
+    buckets::show(&mut body["object"], file.key);
     if let Some(result) = file.result {
         body["object"]["result"] = json::said(result);
     }

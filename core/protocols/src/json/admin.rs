@@ -24,6 +24,7 @@ use crate::{Asked, Head, Parsed, body_type};
 use upload_types::{
     admin::{AdminOperation, AdminOutcome, NotedUpload, Redelivery},
     api_error::ApiError,
+    bucket,
     operation::{Operation, Reply},
     switch::{MAX_REASON_CHARACTERS, MAX_SWITCH_SECONDS, Switch, SwitchMode, SwitchRequest},
     units::{UnixMs, UploadId},
@@ -177,7 +178,9 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &AdminOutcome) -> Reply {
         AdminOutcome::Owners { owners, next } => page("owners", json!(owners), next.clone()),
         AdminOutcome::Upload(view) => {
             let (status, log) = (status(&view.snapshot), log(view.snapshot.id, &view.history));
-            json_reply(200, &json!({ "owner": view.owner, "key": view.key, "status": status, "log": log }))
+            let mut upload = json!({ "owner": view.owner, "status": status, "log": log });
+            bucket::show(&mut upload, &view.key);
+            json_reply(200, &upload)
         }
         AdminOutcome::Redelivering(now) => {
             let url = format!("{}{PATH}uploads/{}", asked.base_url, now.id);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::{Asked, problem_page::FAULT};
 use upload_types::{
     batch::BatchError,
+    bucket,
     history::{Entry, History},
     json,
     operation::Reply,
@@ -81,6 +82,7 @@ fn receiver(told: &ReceiverStatus) -> Value {
 /// An object, with what the application has to say about it.
 pub(crate) fn shown_object(object: &ObjectFacts) -> Value {
     let mut shown = json!(object);
+    bucket::show(&mut shown, &object.key);
     if let Some(result) = &object.result {
         shown["result"] = said(result);
     }

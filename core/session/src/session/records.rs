@@ -10,6 +10,7 @@ use crate::{
     session::{Backoff, Damage, Lease, Leftovers, ParallelChunk, Storage, Verified, Writers},
 };
 use upload_types::{
+    bucket,
     caller::{Ownership, TokenHash},
     chunk::Completion,
     cost::Cost,
@@ -286,7 +287,7 @@ impl UploadSpec {
 
     /// What the keys of this upload's segments begin with.
     pub fn segment_prefix(&self) -> String {
-        format!("segments/{}/", self.id)
+        bucket::beside(&self.key, &format!("segments/{}/", self.id))
     }
 
     /// Where the segment of an attempt is in R2. No two attempts ever share a key.
