@@ -210,17 +210,10 @@ export class Spool {
     return [...blobs, ...this.#waiting.map((bytes) => new Blob([bytes]))];
   }
 
-  /** Settles when what is on its way to storage at this moment is there, or has failed. Storage that is never idle is not waited for. */
+  /** Settles when what is on its way to storage at this moment is there, or has failed. Others follow, where it is not closed. */
   async settled(): Promise<void> {
     const before = this.#steps;
     while (this.#isWorking && this.#steps === before) {
-      await this.changed();
-    }
-  }
-
-  /** Settles when nothing is on its way to storage any more. */
-  async idle(): Promise<void> {
-    while (this.#isWorking) {
       await this.changed();
     }
     await this.#parts.notebook.idle();
@@ -392,7 +385,7 @@ export class Spool {
 }
 
 function isFull(error: unknown): boolean {
-  return error instanceof Error && error.name === "QuotaExceededError";
+  return (error as Error | undefined)?.name === "QuotaExceededError";
 }
 
 function goneHere(why: string): UploadError {
