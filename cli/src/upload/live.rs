@@ -157,3 +157,24 @@ impl Body {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_ended_it_is_said_as_far_as_it_is_known() {
+        let status = |truncated| -> Status {
+            let document = serde_json::json!({
+                "uploadId": "4e1e0e88-397a-4095-a467-4b0718e42ad6", "state": "completed", "reason": null, "uploadedBytes": 6,
+                "fileSize": 6, "truncated": truncated, "missing": [], "chunkSize": 1, "fileName": "a", "delivery": "none",
+                "object": null,
+            });
+            serde_json::from_value(document).unwrap()
+        };
+        let minute = Some(Duration::from_mins(1));
+        assert!(who_has_ended(&status(true), minute).ends_with("as it does after 60 s without a byte"));
+        assert!(who_has_ended(&status(true), None).ends_with("where nothing comes for long"));
+        assert!(who_has_ended(&status(false), minute).contains("somebody else"));
+    }
+}
