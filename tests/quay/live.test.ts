@@ -120,6 +120,40 @@ test("with --end-after what a process that was killed has sent is the whole, soo
   assert.deepEqual({ fileSize, truncated }, { fileSize: bytes.length, truncated: true });
 });
 
+/** An upload that the server has ended, after two seconds in which nothing came. */
+async function endedBySilence(text: string): Promise<{ running: Running; uploadId: string }> {
+  const running = quay().start(["put", "--live", "-", "--end-after", "2s"], { stdin: "open" });
+  running.child.stdin?.write(text);
+  const uploadId = await waitFor("an upload", () => /upload ([0-9a-f-]{36})/.exec(running.stderr)?.[1]);
+  await client.waitUntilState(uploadId, "completed");
+  return { running, uploadId };
+}
+
+test("with --end-after, what comes after a silence that has ended it is said not to be in it", async () => {
+  const { running, uploadId } = await endedBySilence("before");
+  running.child.stdin?.end("after");
+  const { code, stdout, stderr } = await running.ended;
+  assert.equal(code, 3, stderr);
+  assert.equal(stdout, "");
+  const said = stderr.split("\n").filter((line) => line.startsWith("stdin: ") && !line.includes("unknown length"));
+  assert.equal(said.length, 1, stderr);
+  assert.match(
+    said[0] ?? "",
+    /^stdin: The server has ended it, as it does after 2 s without a byte, and keeps 6 bytes as the whole: upload [0-9a-f-]{36}\. What has come since is not in it\.$/,
+  );
+  assert.ok(said[0]?.includes(uploadId));
+  const { fileSize, truncated } = await client.state(uploadId);
+  assert.deepEqual({ fileSize, truncated }, { fileSize: 6, truncated: true });
+});
+
+test("with --end-after, an input that ends after such a silence without another byte has arrived", async () => {
+  const { running, uploadId } = await endedBySilence("all of it");
+  running.child.stdin?.end();
+  const { code, stdout, stderr } = await running.ended;
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, `${uploadId}  stdin\n`);
+});
+
 test("an input that says nothing is an empty file", async () => {
   await assertSent(quay().start(LIVE), Buffer.alloc(0));
 });

@@ -115,6 +115,54 @@ test("a page that is killed before the upload was asked for leaves a recording t
   assert.equal(uploadsOf(world)[0]?.createdAt, "/files?live");
 });
 
+/** What `MediaRecorder` is told, in a browser that has these types. */
+function encodedAs(types: readonly string[], kind: "video" | "audio", options: Partial<RecordingOptions>): object {
+  const told: object[] = [];
+  class Stream {
+    getVideoTracks() {
+      return kind === "video" ? [{}] : [];
+    }
+  }
+  class Recorder {
+    static isTypeSupported(type: string) {
+      return types.includes(type);
+    }
+
+    constructor(_: Stream, options: object) {
+      told.push(JSON.parse(JSON.stringify(options)));
+    }
+  }
+  Object.assign(globalThis, { MediaRecorder: Recorder, MediaStream: Stream });
+  try {
+    new RecordingWorld().page().record(new Stream() as unknown as ReadableStream<Uint8Array>, options);
+  } finally {
+    Reflect.deleteProperty(globalThis, "MediaRecorder");
+    Reflect.deleteProperty(globalThis, "MediaStream");
+  }
+  return told[0] ?? {};
+}
+
+test("live, MP4 comes first, in fragments that are short; otherwise WebM, and always what is asked for", () => {
+  const both = ["video/webm", "video/mp4", "audio/webm", "audio/mp4"];
+  const short = { videoKeyFrameIntervalDuration: 2000 };
+  for (const live of [true, {}, { endAfterSeconds: 60 }]) {
+    assert.deepEqual(encodedAs(both, "video", { live }), { mimeType: "video/mp4", ...short });
+    assert.deepEqual(encodedAs(both, "audio", { live }), { mimeType: "audio/mp4", ...short });
+  }
+  assert.deepEqual(encodedAs(["video/webm"], "video", { live: true }), { mimeType: "video/webm", ...short });
+  assert.deepEqual(encodedAs([], "video", { live: true }), short);
+  const asked = { videoBitsPerSecond: 1e6, videoKeyFrameIntervalDuration: 5000 };
+  assert.deepEqual(encodedAs(both, "video", { live: true, recorder: asked }), { mimeType: "video/mp4", ...asked });
+  const recorder = { mimeType: "video/webm;codecs=vp9" };
+  assert.deepEqual(encodedAs(both, "video", { live: true, recorder }), recorder);
+  for (const live of [undefined, false]) {
+    const options = live === undefined ? {} : { live };
+    assert.deepEqual(encodedAs(both, "video", options), { mimeType: "video/webm" });
+    assert.deepEqual(encodedAs(["audio/mp4"], "audio", options), { mimeType: "audio/mp4" });
+    assert.deepEqual(encodedAs(both, "video", { ...options, recorder }), recorder);
+  }
+});
+
 for (const [when, loses] of [
   ["hears of it from its next bytes", false],
   ["hears of it after a request that was lost", true],

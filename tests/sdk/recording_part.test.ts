@@ -5,8 +5,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Recording, RecordingOptions, RecordingRestart } from "../../client/src/recording/index.ts";
+import { pieceNamed } from "../../client/src/recording/pieces.ts";
 import { RecordingWorld, Tap, until } from "./recording_scene.ts";
 import type { StoredUpload } from "./recording_server.ts";
+
+/** Then the source has no more. */
+const MOST_WRITES = 300;
 
 /** Its server has 2,000 bytes, of which so many are still here, and has ended it. */
 async function cutShort(options: Partial<RecordingOptions>) {
@@ -127,6 +131,35 @@ test("a piece that goes just as the upload turns out to have ended is not counte
   assert.equal(fromBytes, 2000);
   assert.deepEqual(bytesOf(secondOf(world)), tap.bytes.subarray(2000));
 });
+
+for (const keepUntilComplete of [true, false]) {
+  const what = keepUntilComplete ? "stays" : "goes once it is confirmed";
+  test(`storage that is never idle does not hold it up, where what was sent ${what}`, async () => {
+    const { world, tap, recording, done, first } = await cutShort({ keepUntilComplete });
+    let writes = 0;
+    world.place.onWrite = (name) => {
+      // The next bytes come before the last ones are written.
+      if (pieceNamed(name) !== undefined && writes++ < MOST_WRITES) {
+        world.clock.now += 100;
+        tap.give(100);
+      }
+      return undefined;
+    };
+    let writesBefore: number | undefined;
+    recording.on("restart", () => {
+      writesBefore = writes;
+    });
+    world.server.endSilent(first.id);
+    tap.give(500);
+    await until(recording, () => writes > MOST_WRITES);
+    tap.end();
+    const { fromBytes } = await done;
+    assert.ok(writesBefore !== undefined && writesBefore < MOST_WRITES, `restarted after ${writesBefore} writes`);
+    assert.equal(fromBytes, keepUntilComplete ? 0 : 2000);
+    assert.deepEqual(Buffer.concat([bytesOf(first).subarray(0, fromBytes), bytesOf(secondOf(world))]), tap.bytes);
+    assert.equal(world.server.uploads.size, 2);
+  });
+}
 
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) {

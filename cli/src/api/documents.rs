@@ -72,6 +72,9 @@ pub(crate) struct Status {
     pub(crate) reason: Option<String>,
     pub(crate) uploaded_bytes: ByteCount,
     pub(crate) file_size: Option<ByteCount>,
+    /// Nobody has said that this is all: the server has ended it.
+    #[serde(default)]
+    pub(crate) truncated: bool,
     /// Ranges without their last byte; the last has no end where the length is not known yet.
     pub(crate) missing: Vec<(u64, Option<u64>)>,
     pub(crate) chunk_size: ByteCount,

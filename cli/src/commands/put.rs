@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use futures_util::StreamExt;
 
-use crate::api::live_address;
 use crate::args::{Global, Put};
 use crate::aside::aside;
 use crate::config;
@@ -106,8 +105,8 @@ impl Run {
         let spool = Spool::new(self.shared.state.folder(), put.spool, move |complaint| told.note(complaint));
         let begun = spool.fill(std::io::stdin());
         begun.map_err(|error| Failure::resumable(format!("The input cannot be read: {error}.")))?;
-        let address = live_address(put.tell_every, put.end_after);
-        live::send(&self.shared, name, &address, spool, progress).await
+        let asked = live::Asked { tell_every: put.tell_every, end_after: put.end_after };
+        live::send(&self.shared, name, asked, spool, progress).await
     }
 
     async fn send_files(&self, put: &Put) -> Result<u8> {

@@ -15,9 +15,15 @@ export interface RecordingOptions extends Pick<UploadOptions, "endpoint" | "head
   readonly fileName?: string;
   /** Replaces the media type that the recorder says. */
   readonly contentType?: string;
-  /** For a `MediaStream`: how it is encoded. Where no `mimeType` is said, the first that the browser has of WebM and MP4. */
+  /**
+   * For a `MediaStream`: how it is encoded. Where no `mimeType` is said, the first that the browser has of WebM and MP4; with `live`, of MP4,
+   * with a key frame each two seconds, and WebM, which can have no playlist.
+   */
   readonly recorder?: MediaRecorderOptions;
-  /** A piece is asked of the encoder this often, so this is what a crash costs at most; 1,000 if not said. */
+  /**
+   * A piece is asked of the encoder this often, so this is what a crash costs at most, and of MP4 what came since the last key frame
+   * besides; 1,000 if not said.
+   */
   readonly pieceMs?: number;
   /** While it is recorded, what has come is sent this often; 1,000 if not said. Each time is a request, which somebody pays for. */
   readonly sendEveryMs?: number;

@@ -23,7 +23,7 @@ import { Spool } from "./spool.ts";
 /** Whoever discards does not want to wait for a network. What the server keeps then, it drops by itself in time. */
 const REMOVING_MS = 60_000;
 /** A write that is on its way is waited for, and one that never ends is not. */
-const IDLE_MS = 5_000;
+const SETTLED_MS = 5_000;
 const CLAIM_TRIES = 4;
 const CLAIM_PAUSE_MS = 250;
 
@@ -115,21 +115,21 @@ export class Opening {
   /** Nothing of it is needed here any more. */
   async forget(opened: Opened | undefined): Promise<void> {
     opened?.spool.close();
-    await this.#idle(opened);
+    await this.#settled(opened);
     this.#isRemoved = true;
     await opened?.storage?.remove(this.#parts.id);
   }
 
   /** What is being written cannot be removed, and what is written later would come back. */
-  async #idle(opened: Opened | undefined): Promise<void> {
-    await (opened && orLate(opened.spool.idle(), this.#parts.runtime.clock, IDLE_MS, () => {}));
+  async #settled(opened: Opened | undefined): Promise<void> {
+    await (opened && orLate(opened.spool.settled(), this.#parts.runtime.clock, SETTLED_MS, () => {}));
   }
 
   /** Nothing of it shall remain, here or at the server; that does not answer for ever. */
   async remove(opened: Opened | undefined): Promise<Discarded> {
     const { left, id, about } = this.#parts;
     const storage = opened?.storage ?? left;
-    await this.#idle(opened);
+    await this.#settled(opened);
     // Another page may have begun it anew since.
     const stored = await storage
       ?.open(id)

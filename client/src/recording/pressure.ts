@@ -90,10 +90,8 @@ export function warningsOf(
     return ["memory-only"];
   }
   const warnings: RecordingWarning[] = [];
-  if (trouble !== undefined) {
-    warnings.push(trouble === "full" ? "storage-full" : "storage-failing");
-  } else if (room?.isLow) {
-    warnings.push("storage-low");
+  if (trouble !== undefined || room?.isLow) {
+    warnings.push(`storage-${trouble ?? "low"}`);
   }
   if (room?.isPersistent === false) {
     warnings.push("not-persistent");

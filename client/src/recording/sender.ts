@@ -327,9 +327,9 @@ export class Sender {
       // Another one would have more, but no more than the server takes.
       throw tooLarge(refused);
     }
-    // What is still here stays, as nobody else has it in this upload; what goes just now goes first.
+    // What is still here stays, as nobody else has it in this upload; what goes just now goes first. What is begun later takes nothing away.
     spool.unconfirm(spool.startBytes);
-    await spool.idle();
+    await spool.settled();
     const fromBytes = spool.startBytes;
     if (fromBytes > 0 && ending !== "completed") {
       const message = `Its upload is gone, and cannot begin anew: its first ${fromBytes} bytes are no longer on this device.`;

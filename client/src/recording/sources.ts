@@ -25,11 +25,11 @@ export interface Source {
 }
 
 const PIECE_MS = 1_000;
-const VIDEO_TYPES = ["video/webm", "video/mp4"];
-const AUDIO_TYPES = ["audio/webm", "audio/mp4", "audio/ogg"];
+/** A fragment of MP4 ends at a key frame: what is shorter can be watched, and is safe, earlier. */
+const LIVE_KEY_FRAMES_MS = 2_000;
 
 /** Throws a `TypeError` where it is nothing that can be recorded. */
-export function sourceOf(given: RecordingSource, { recorder = {}, pieceMs = PIECE_MS }: RecordingOptions): Source {
+export function sourceOf(given: RecordingSource, { recorder, live, pieceMs = PIECE_MS }: RecordingOptions): Source {
   if (given instanceof ReadableStream) {
     return new StreamSource(given);
   }
@@ -42,15 +42,24 @@ export function sourceOf(given: RecordingSource, { recorder = {}, pieceMs = PIEC
     return new RecorderSource(given, pieceMs);
   }
   if (canRecord && given instanceof MediaStream) {
-    return new RecorderSource(new MediaRecorder(given, { ...typeFor(given), ...recorder }), pieceMs);
+    return new RecorderSource(new MediaRecorder(given, encodedAs(given, live, recorder)), pieceMs);
   }
   throw new TypeError("createRecording: the first argument is no MediaStream, MediaRecorder or ReadableStream");
 }
 
-function typeFor(stream: MediaStream): MediaRecorderOptions {
-  const types = stream.getVideoTracks().length > 0 ? VIDEO_TYPES : AUDIO_TYPES;
+/**
+ * As is asked for; where no type is, under the first that the browser has of two, or its own. Live, MP4 comes first: it has a playlist while
+ * it grows, and WebM has none.
+ */
+function encodedAs(stream: MediaStream, live: RecordingOptions["live"], asked: MediaRecorderOptions = {}): object {
+  if (asked.mimeType !== undefined) {
+    return asked;
+  }
+  const kind = stream.getVideoTracks().length > 0 ? "video" : "audio";
+  const types = [`${kind}/webm`, `${kind}/mp4`];
+  live && types.reverse();
   const mimeType = types.find((type) => MediaRecorder.isTypeSupported(type));
-  return mimeType === undefined ? {} : { mimeType };
+  return { ...(live && { videoKeyFrameIntervalDuration: LIVE_KEY_FRAMES_MS }), ...asked, mimeType };
 }
 
 class RecorderSource implements Source {

@@ -34,6 +34,7 @@ export interface SpoolParts {
 
 export class Spool {
   readonly #parts: SpoolParts;
+  /** None where there is no folder. */
   #pieces: Piece[];
   #keeps: boolean;
   /** Behind the last piece. */
@@ -46,6 +47,7 @@ export class Spool {
   #confirmedBytes: number;
   #trouble: Trouble | undefined;
   #isWorking = false;
+  #steps = 0;
   #isClosed = false;
   #againMs = FIRST_AGAIN_MS;
   #stopTimer: () => void = () => {};
@@ -200,18 +202,18 @@ export class Spool {
 
   /** All pieces, as they are stored. For whoever wants them as a file. */
   async blobs(): Promise<Blob[]> {
-    const { folder } = this.#parts;
     const blobs: Blob[] = [];
     // One after the other: a database gives bytes, which the browser takes out of the page's memory again as they become a blob.
-    for (const piece of folder === undefined ? [] : this.#pieces) {
-      blobs.push(await (folder as SpoolFolder).read(piece));
+    for (const piece of this.#pieces) {
+      blobs.push(await (this.#parts.folder as SpoolFolder).read(piece));
     }
     return [...blobs, ...this.#waiting.map((bytes) => new Blob([bytes]))];
   }
 
-  /** Settles when nothing is on its way to storage any more. */
-  async idle(): Promise<void> {
-    while (this.#isWorking) {
+  /** Settles when what is on its way to storage at this moment is there, or has failed. Others follow, where it is not closed. */
+  async settled(): Promise<void> {
+    const before = this.#steps;
+    while (this.#isWorking && this.#steps === before) {
       await this.changed();
     }
     await this.#parts.notebook.idle();
@@ -226,10 +228,10 @@ export class Spool {
 
   async #stored(at: number): Promise<Uint8Array<ArrayBuffer>> {
     const piece = pieceAt(this.#pieces, at);
-    if (piece === undefined || this.#parts.folder === undefined) {
+    if (piece === undefined) {
       throw goneHere(`its first ${this.startBytes} bytes are no longer on this device`);
     }
-    const bytes = await bytesOf(this.#parts.folder, piece).catch((error) => {
+    const bytes = await bytesOf(this.#parts.folder as SpoolFolder, piece).catch((error) => {
       throw unreadable(error);
     });
     if (bytes === undefined) {
@@ -257,6 +259,7 @@ export class Spool {
     this.#stopTimer();
     try {
       for (let done = await this.#step(); done !== undefined; done = await this.#step()) {
+        this.#steps++;
         // A note may find room where a piece does not.
         if (done === "written" || this.#trouble === "failing") {
           this.#trouble = undefined;
@@ -280,7 +283,7 @@ export class Spool {
 
   get #isBehind(): boolean {
     const isWaiting = this.#waitingBytes > 0 && this.#parts.folder !== undefined;
-    return isWaiting || this.#removable > 0 || Math.min(this.#confirmedBytes, this.recordedBytes) > this.#waitingFrom;
+    return isWaiting || this.#removable !== undefined || this.#droppable > 0;
   }
 
   /** What was done; undefined where there is nothing to do. */
@@ -289,26 +292,24 @@ export class Spool {
     if (this.#isClosed) {
       return undefined;
     }
-    if (Math.min(this.#confirmedBytes, this.recordedBytes) > this.#waitingFrom) {
+    if (this.#droppable > 0) {
       await this.#drop();
       return "dropped";
     }
-    if (folder === undefined) {
-      return undefined;
-    }
-    for (let count = this.#removable; count > 0; count--) {
+    // Looked at each time: what is not confirmed any more stays.
+    for (let first = this.#removable; first !== undefined; first = this.#removable) {
       // Dies before this line: the piece is sent already, and still here. After it: it is no longer here, and nothing else is missing.
-      await folder.remove(this.#pieces[0] as Piece);
+      await folder?.remove(first);
       this.#pieces.shift();
     }
-    if (this.#waitingBytes === 0) {
+    if (folder === undefined || this.#waitingBytes === 0) {
       return undefined;
     }
     if (!notebook.isStored) {
       // Nobody finds pieces without a note, or knows that there is a hole in front of them.
       await notebook.write({});
     }
-    const bytes = this.#waitingUpTo(Math.min(PIECE_BYTES, this.#waitingBytes));
+    const bytes = this.#waitingUpTo(PIECE_BYTES);
     const piece = pieceOf(this.#waitingFrom, this.#checksum ?? NOTHING, bytes);
     await folder.write(piece, bytes);
     // Dies before this line: the piece counts all the same, as its name says all that is noted here.
@@ -317,16 +318,15 @@ export class Spool {
     return "written";
   }
 
-  /** How many of the first pieces may go. */
-  get #removable(): number {
-    if (this.#keeps && this.#trouble !== "full") {
-      return 0;
-    }
-    const last = this.#pieces.length - 1;
-    return Math.max(
-      0,
-      this.#pieces.findIndex(({ to }, at) => to > this.#confirmedBytes || at === last),
-    );
+  /** So many of the bytes that wait are at the server: more than none, or less than nothing. */
+  get #droppable(): number {
+    return Math.min(this.#confirmedBytes - this.#waitingFrom, this.#waitingBytes);
+  }
+
+  /** The first piece, where it may go. The last one stays. */
+  get #removable(): Piece | undefined {
+    const [first, second] = this.#keeps && this.#trouble !== "full" ? [] : this.#pieces;
+    return second && first && first.to <= this.#confirmedBytes ? first : undefined;
   }
 
   /**
@@ -335,8 +335,8 @@ export class Spool {
    */
   async #drop(): Promise<void> {
     const { folder, notebook } = this.#parts;
-    const to = Math.min(this.#confirmedBytes, this.recordedBytes);
-    const dropped = this.#waitingUpTo(to - this.#waitingFrom);
+    const dropped = this.#waitingUpTo(this.#droppable);
+    const to = this.#waitingFrom + dropped.length;
     const checksum = checksumAfter(this.#checksum ?? NOTHING, dropped);
     // Dies before this line: storage has less than the server, which says so. After it: pieces in front of it mean nothing.
     const noted = notebook.write({ baseBytes: to, baseChecksum: checksum, confirmedBytes: to });
@@ -349,28 +349,27 @@ export class Spool {
     }
   }
 
-  /** A copy of the first so many bytes that wait. */
+  /** A copy of the first bytes that wait, so many at most. */
   #waitingUpTo(count: number): Uint8Array<ArrayBuffer> {
     const found: Uint8Array<ArrayBuffer>[] = [];
     let left = count;
     for (const bytes of this.#waiting) {
-      if (left === 0) {
+      if (left <= 0) {
         break;
       }
       found.push(bytes.subarray(0, left));
-      left -= Math.min(left, bytes.length);
+      left -= bytes.length;
     }
     return joined(found);
   }
 
   #forgetWaiting(count: number, checksum: string): void {
-    let left = count;
-    while (left > 0) {
+    for (let left = count; left > 0; ) {
       const first = this.#waiting.shift() as Uint8Array<ArrayBuffer>;
       if (first.length > left) {
         this.#waiting.unshift(first.subarray(left));
       }
-      left -= Math.min(left, first.length);
+      left -= first.length;
     }
     this.#waitingFrom += count;
     this.#waitingBytes -= count;
@@ -386,7 +385,7 @@ export class Spool {
 }
 
 function isFull(error: unknown): boolean {
-  return error instanceof Error && error.name === "QuotaExceededError";
+  return (error as Error | undefined)?.name === "QuotaExceededError";
 }
 
 function goneHere(why: string): UploadError {
