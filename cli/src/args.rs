@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use upload_types::live::{MAX_END_AFTER_SECONDS, MIN_TELL_EVERY_BYTES};
+use upload_types::live::MIN_TELL_EVERY_BYTES;
 
 use crate::examples;
+use crate::values::{LivePermit, bucket, live_permit, silence, time};
 
 /// Uploads that go on where they were interrupted, into a Quayside deployment.
 #[derive(Debug, Parser)]
@@ -253,6 +254,9 @@ pub(crate) struct Token {
     /// What your server is told, which the client cannot change; can be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) metadata: Vec<(String, String)>,
+    /// The bucket that its files lie in, where the deployment has several
+    #[arg(long, value_name = "NAME", value_parser = bucket)]
+    pub(crate) bucket: Option<String>,
     /// What is uploaded with it is held until somebody has looked at it
     #[arg(long)]
     pub(crate) hold: bool,
@@ -266,21 +270,14 @@ pub(crate) struct Token {
     #[arg(long)]
     pub(crate) delete: bool,
     /// It is for whoever runs the service, named by --sub: it opens everybody's uploads, and uploads nothing
-    #[arg(long, conflicts_with_all = ["max_bytes", "types", "key_prefix", "object_key", "metadata", "hold", "public", "live", "delete"])]
-    pub(crate) admin: bool,
+    #[arg(long, value_name = "SCOPE", conflicts_with_all = ["max_bytes", "types", "key_prefix", "object_key", "bucket", "metadata", "hold", "public", "live", "delete"])]
+    pub(crate) scope: Option<Scope>,
 }
 
-/// What a token says of live uploads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LivePermit {
-    /// Each is one that may be, or none is.
-    Every(bool),
-    /// Each is, and so much silence ends it.
-    Until(Duration),
-}
-
-fn live_permit(said: &str) -> Result<LivePermit, String> {
-    said.parse().map(LivePermit::Every).or_else(|_| silence(said).map(LivePermit::Until))
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scope {
+    /// All routes below /admin/
+    Admin,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -342,28 +339,6 @@ fn size(text: &str) -> Result<u64, String> {
 fn told_size(text: &str) -> Result<u64, String> {
     let bytes = size(text)?;
     if bytes < MIN_TELL_EVERY_BYTES { Err("it is less than 8M".to_owned()) } else { Ok(bytes) }
-}
-
-/// The same as a time, after which a live input has ended.
-fn silence(text: &str) -> Result<Duration, String> {
-    let silence = time(text)?;
-    let is_one = (1..=MAX_END_AFTER_SECONDS).contains(&silence.as_secs());
-    if is_one { Ok(silence) } else { Err("it is not between 1s and 24h".to_owned()) }
-}
-
-/// A time with `s`, `m`, `h` or `d` behind it.
-fn time(text: &str) -> Result<Duration, String> {
-    const WRONG: &str = "it is not a time such as 30s, 10m, 2h or 7d";
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let seconds = match &text[digits.len()..] {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return Err(WRONG.to_owned()),
-    };
-    let number: u64 = digits.parse().map_err(|_| WRONG)?;
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| WRONG.to_owned())
 }
 
 #[cfg(test)]

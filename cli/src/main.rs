@@ -26,6 +26,7 @@ mod state;
 mod tell;
 mod throttle;
 mod upload;
+mod values;
 mod walk;
 
 use std::process::ExitCode;

@@ -180,6 +180,8 @@ export interface AcceptTerms {
   metadata?: Record<string, string>;
   /** How long it lives without an accepted byte. */
   expiresInSeconds?: number;
+  /** The bucket that it lies in, where there are several: `eu` for the binding `BUCKET_EU`. Over what the token says. */
+  bucket?: string;
   /** Whether nobody gets it before somebody has looked at it. */
   hold?: boolean;
   /** Whether everybody gets it, below PUBLIC_FILES_URL. Here alone more may be allowed than the token does; `false` takes back what it says. */

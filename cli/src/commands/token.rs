@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use upload_access::token::keys::MIN_SECRET_BYTES;
 
-use crate::args::{LivePermit, SigningAlgorithm, Token};
+use crate::args::{Scope, SigningAlgorithm, Token};
 use crate::failure::{Failure, Result};
 use crate::results::print;
+use crate::values::LivePermit;
 
 pub(crate) fn run(token: &Token) -> Result<u8> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -123,6 +124,9 @@ fn mint(token: &Token, signer: &Signer, now_unix_seconds: u64) -> Result<String>
     if let Some(template) = &token.object_key {
         say("objectKey", json!(template));
     }
+    if let Some(bucket) = &token.bucket {
+        say("bucket", json!(bucket));
+    }
     if !token.metadata.is_empty() {
         say("metadata", token.metadata.iter().map(|(key, value)| (key.clone(), json!(value))).collect::<Value>());
     }
@@ -144,7 +148,7 @@ fn mint(token: &Token, signer: &Signer, now_unix_seconds: u64) -> Result<String>
     if token.delete {
         say("delete", json!(true));
     }
-    if token.admin {
+    if let Some(Scope::Admin) = token.scope {
         say("scope", json!("admin"));
     }
     let exp = now_unix_seconds.saturating_add(token.expires_in.as_secs());
@@ -162,6 +166,7 @@ mod tests {
     use clap::Parser;
     use ring::signature::{ED25519, KeyPair, UnparsedPublicKey};
     use upload_access::token::{Issuer, KeySet, Secret, Unverified};
+    use upload_types::bucket::BucketName;
     use upload_types::live::{Live, LivePermit as LivePermitted};
     use upload_types::units::UnixMs;
 
@@ -197,11 +202,12 @@ mod tests {
     #[test]
     fn whoever_runs_the_service_has_a_token_of_that_alone() {
         let minted =
-            mint(&asked(&["--admin"]), &shared_secret(&format!("k:{}", "s".repeat(32))).unwrap(), 1_000).unwrap();
+            mint(&asked(&["--scope", "admin"]), &shared_secret(&format!("k:{}", "s".repeat(32))).unwrap(), 1_000)
+                .unwrap();
         let genuine = Unverified::parse(&minted).unwrap().signed_with(&Secret::new("s".repeat(32)).unwrap()).unwrap();
         assert!(genuine.claims(&Issuer::plain("quayside", KeySet::none()), UnixMs(1_000_000)).unwrap().is_admin);
         for beside in [&["--hold"][..], &["--max-bytes", "1M"], &["--live", "false"], &["--type", "image/*"]] {
-            let words = ["quay", "token", "--sub", "ops", "--secrets", "x", "--admin"];
+            let words = ["quay", "token", "--sub", "ops", "--secrets", "x", "--scope", "admin"];
             assert!(Cli::try_parse_from(words.iter().chain(beside)).is_err(), "{beside:?}");
         }
     }
@@ -209,7 +215,17 @@ mod tests {
     #[test]
     fn what_is_minted_is_what_the_server_believes() {
         let secret = "s".repeat(32);
-        let token = asked(&["--max-bytes", "1M", "--type", "image/*", "--metadata", "album=2026", "--delete"]);
+        let token = asked(&[
+            "--max-bytes",
+            "1M",
+            "--type",
+            "image/*",
+            "--metadata",
+            "album=2026",
+            "--delete",
+            "--bucket",
+            "eu",
+        ]);
         let minted =
             mint(&token, &shared_secret(&format!("TOKEN_SECRETS=\"k:{secret} old:x\"")).unwrap(), 1_000).unwrap();
         let unverified = Unverified::parse(&minted).unwrap();
@@ -219,7 +235,7 @@ mod tests {
         assert_eq!(claims.owner, "alice");
         assert_eq!(claims.permit.max_bytes.map(u64::from), Some(1024 * 1024));
         assert!(claims.permit.delete && claims.permit.metadata["album"] == "2026");
-        assert_eq!(claims.permit.live, None);
+        assert_eq!((claims.permit.live, claims.permit.bucket.as_ref().map(BucketName::as_str)), (None, Some("eu")));
         assert_eq!(token.expires_in, Duration::from_hours(1));
     }
 

@@ -133,6 +133,7 @@ function policy(terms) {
     metadata = {},
     keyPrefix = "",
     objectKey = null,
+    bucket = null,
     delete: mayDelete = false,
     hold = false,
     public: isPublic = null,
@@ -151,6 +152,7 @@ function policy(terms) {
     Object.values(metadata).every(isText) &&
     isText(keyPrefix) &&
     (objectKey === null || isText(objectKey)) &&
+    (bucket === null || isText(bucket)) &&
     (scope === null || scope === "admin") &&
     typeof hold === "boolean" &&
     (isPublic === null || typeof isPublic === "boolean") &&
@@ -167,6 +169,9 @@ function policy(terms) {
   }
   if (objectKey !== null && keyTemplate(objectKey)) {
     return "has an objectKey that is no template, like `photos/{year}/{id}{.ext}`";
+  }
+  if (bucket !== null && !/^[a-z][a-z\d-]{0,31}$/.test(bucket)) {
+    return "has a bucket that is no name of up to 32 small letters, digits and dashes";
   }
   if (!isLivePermit(live)) {
     return "has a live that is neither true nor false nor {endAfterSeconds, tellEveryBytes} within their bounds";

@@ -32,6 +32,10 @@ const TERMS: Record<string, [(value: unknown) => boolean, string]> = {
   metadata: [isMetadata, 'is not text by name like { album: "2026" }, up to 4 KiB in all'],
   keyPrefix: [isKeyPrefix, "is not `folder/…/` of letters, digits and `-_.=`, up to 512 bytes"],
   objectKey: [isKeyTemplate, "is not a template like `photos/{year}/{id}{.ext}`, with {id} in it, up to 250 bytes"],
+  bucket: [
+    (value) => isText(value) && /^[a-z][a-z\d-]{0,31}$/.test(value) && !value.endsWith("\n"),
+    "is no name of up to 32 small letters, digits and dashes, a letter first",
+  ],
   hold: [(value) => typeof value === "boolean", "is neither true nor false"],
   public: [(value) => typeof value === "boolean", "is neither true nor false"],
   live: [isLivePermit, "is neither true nor false nor { endAfterSeconds: 1 to 86400, tellEveryBytes: from 8 MiB }"],

@@ -35,6 +35,8 @@ export type TokenOptions = {
   keyPrefix?: string;
   /** What the object's key is made of, where that is not as OBJECT_KEY says: `photos/{year}/{id}{.ext}`. */
   objectKey?: string;
+  /** The bucket that its files lie in, where the deployment has several: `eu` for the binding `BUCKET_EU`. */
+  bucket?: string;
   /** Whether what is uploaded with it is held until somebody has looked at it. */
   hold?: boolean;
   /** Whether everybody gets what is uploaded with it, below PUBLIC_FILES_URL. */

@@ -22,6 +22,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/([\w!#$&^.+-]+|\*)", re.ASCII)
 _SEGMENTS = re.compile(r"((?!\.{1,2}/)[\w.=-]+/)*", re.ASCII)
 _KEY_PLACE = re.compile(r"\{(id|prefix|owner|name|\.ext|date|year|month|day)\}")
+_BUCKET = re.compile(r"[a-z][a-z\d-]{0,31}", re.ASCII)
 _UPLOAD_ID = re.compile(r"[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}", re.ASCII)
 
 
@@ -120,6 +121,10 @@ _TERMS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "metadata": (_is_metadata, 'is not text by name like {"album": "2026"}, up to 4 KiB in all'),
     "key_prefix": (_is_key_prefix, "is not `folder/…/` of letters, digits and `-_.=`, up to 512 bytes"),
     "object_key": (_is_key_template, "is not a template like `photos/{year}/{id}{.ext}`, with {id} in it, up to 250 bytes"),
+    "bucket": (
+        lambda value: isinstance(value, str) and _BUCKET.fullmatch(value) is not None,
+        "is no name of up to 32 small letters, digits and dashes, a letter first",
+    ),
     "hold": (lambda value: isinstance(value, bool), "is neither True nor False"),
     "public": (lambda value: isinstance(value, bool), "is neither True nor False"),
     "live": (

@@ -49,6 +49,7 @@ def mint_token(
     metadata: Mapping[str, str] | None = None,
     key_prefix: str | None = None,
     object_key: str | None = None,
+    bucket: str | None = None,
     hold: bool | None = None,
     public: bool | None = None,
     live: bool | Mapping[str, int] | None = None,
@@ -66,6 +67,7 @@ def mint_token(
     ``metadata``: what events tell as ``attached``: text by name, up to 4 KiB. The client can neither see nor change it.
     ``key_prefix``: what stands for ``{prefix}`` in the object's key: ``customers/42/``.
     ``object_key``: what the object's key is made of, where that is not as OBJECT_KEY says: ``photos/{year}/{id}{.ext}``.
+    ``bucket``: the bucket that its files lie in, where the deployment has several: ``eu`` for the binding ``BUCKET_EU``.
     ``hold``: whether what is uploaded with it is held until somebody has looked at it.
     ``public``: whether everybody gets what is uploaded with it, below PUBLIC_FILES_URL.
     ``live``: True: what has no length when it is created is a live upload, also where its client does not say so;
@@ -86,6 +88,7 @@ def mint_token(
         metadata=metadata,
         key_prefix=key_prefix,
         object_key=object_key,
+        bucket=bucket,
         hold=hold,
         public=public,
         live=live,
@@ -99,6 +102,7 @@ def mint_token(
         "metadata": metadata,
         "keyPrefix": key_prefix,
         "objectKey": object_key,
+        "bucket": bucket,
         "hold": hold,
         "public": public,
         "live": live,
