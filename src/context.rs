@@ -1,6 +1,6 @@
 //! What every operation is carried out with, beside what it says.
 
-use std::time::Duration;
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use durable_objects::platform::{
     background::run_behind,
@@ -61,12 +61,17 @@ impl RequestContext<'_> {
     /// Runs the work in a task of its own, and waits for it. In production a handler ends with its client, and only such a
     /// task survives, for at most 30 seconds.
     pub(crate) async fn run_with_wait_until<T: 'static>(self, work: impl Future<Output = T> + 'static) -> Result<T> {
-        let (done, answer) = oneshot::channel();
+        let (done, ended) = oneshot::channel();
+        let answer = Rc::new(Cell::new(None));
+        let given = Rc::clone(&answer);
         let work = async move {
+            given.set(Some(work.await));
             // Nobody waits any more where the handler has ended.
-            let _ = done.send(work.await);
+            let _ = done.send(());
         };
         run_behind(self.execution, Box::pin(work));
-        answer.await.map_err(|_| Error::from("the work ended without an answer"))
+        // Whether it was dropped or not, the answer is there or never comes.
+        let _ = ended.await;
+        answer.take().ok_or_else(|| Error::from("the work ended without an answer"))
     }
 }

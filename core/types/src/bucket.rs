@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// The binding of wrangler.toml for what names no bucket.
 const BINDING: &str = "BUCKET";
 
-const COLON: char = ':';
+const COLON: &str = ":";
 
 /// The longest name.
 const MAX_NAME_BYTES: usize = 32;
@@ -32,7 +32,7 @@ impl BucketName {
     /// The key of an object in this bucket.
     #[must_use]
     pub fn key(&self, key: &str) -> String {
-        format!("{}{COLON}{key}", self.0)
+        [&self.0, COLON, key].concat()
     }
 }
 
@@ -46,16 +46,20 @@ pub fn split(key: &str) -> (&str, &str) {
 pub fn beside(key: &str, other: &str) -> String {
     match split(key) {
         ("", _) => other.to_owned(),
-        (bucket, _) => format!("{bucket}{COLON}{other}"),
+        (bucket, _) => [bucket, COLON, other].concat(),
     }
 }
 
 /// Which binding leads to the bucket: `BUCKET`, or `BUCKET_EU` for `eu`.
 pub fn binding(bucket: &str) -> String {
-    if bucket.is_empty() {
-        return BINDING.to_owned();
+    let mut binding = BINDING.to_owned();
+    if !bucket.is_empty() {
+        binding.push('_');
     }
-    format!("{BINDING}_{}", bucket.to_ascii_uppercase().replace('-', "_"))
+    for letter in bucket.chars() {
+        binding.push(if letter == '-' { '_' } else { letter.to_ascii_uppercase() });
+    }
+    binding
 }
 
 /// Says in a JSON object where the object lies.
