@@ -64,6 +64,20 @@ export function bucketStateOf(persistDir: string, uploadId: string): BucketState
   return { objects: objects.filter(own), unfinished: unfinished.filter(own), parts: parts.filter(own) };
 }
 
+/** Miniflare's files of those buckets that hold anything of an upload: one for each bucket. */
+export function filesHolding(persistDir: string, uploadId: string): string[] {
+  const dir = join(persistDir, "v3/r2/miniflare-R2BucketObject");
+  const files = readdirSync(dir).filter((name) => name.endsWith(".sqlite") && name !== "metadata.sqlite");
+  return files.filter((file) => {
+    const database = new DatabaseSync(join(dir, file), { readOnly: true });
+    const sql =
+      "SELECT key FROM _mf_objects WHERE instr(key, ?1) UNION SELECT key FROM _mf_multipart_uploads WHERE instr(key, ?1)";
+    const found = database.prepare(sql).all(uploadId);
+    database.close();
+    return found.length > 0;
+  });
+}
+
 /** Takes an upload's object away behind the Worker's back, as whoever may write to the bucket can. */
 export function loseObject(persistDir: string, uploadId: string): void {
   const dir = join(persistDir, "v3/r2/miniflare-R2BucketObject");
