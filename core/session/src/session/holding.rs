@@ -7,7 +7,8 @@
 //! ```
 //!
 //! What is held has no object for anybody ([`Session::stored_object`]) but the scanner, whose event has a link of its own, and whoever runs
-//! the service, who asks for one. Nobody is told that it is complete, it is a duplicate of nothing, and it is not forgotten, however long it takes. Its ledger lists it: its bytes count.
+//! the service, who asks for one. Nobody is told that it is complete, it is a duplicate of nothing, and it is not forgotten, however long it
+//! takes. Its ledger lists it: its bytes count. Why it was left held is kept as the reason of an ending is, which it has not got yet.
 //!
 //! A verdict and the acknowledgement of the event that asked for it are one change. Crash here, before that: the scanner is asked again.
 //! There is no release whose event is asked about again, and no event that is done with whose verdict is lost.
