@@ -76,7 +76,7 @@ test("what three owners have is listed, and what is released, rejected or delete
   const [her] = files;
   assert.ok(first && her);
   const [own] = await new Listing(client, her.headers).all({ state: "completed" });
-  assert.deepEqual(first, { ...own, owner: "alice" }, "as her own list says it, and whose it is");
+  assert.deepEqual(first, { ...own, owner: "alice", reason: null }, "as her own list says it, and whose it is");
   const behind = await admin.held(`${Date.parse(first.createdAt)}.${first.uploadId}`);
   assert.deepEqual(
     behind.uploads.map(({ owner }) => owner),

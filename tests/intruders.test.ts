@@ -198,6 +198,7 @@ const adminRoutes: Route[] = [
       return client.request("POST", "/admin/uploads/delete", { headers, body });
     },
   ],
+  ["a link", (id, headers) => client.request("POST", `/admin/uploads/${id}/links`, { headers, body: "{}" })],
   ["held uploads", (_, headers) => client.request("GET", "/admin/held-uploads", { headers })],
   ["failed deliveries", (_, headers) => client.request("GET", "/admin/failed-deliveries", { headers })],
   [

@@ -4,6 +4,8 @@ import type { ProblemCode } from "./problem_codes.ts";
 
 export interface StoredObject {
   readonly key: string;
+  /** The bucket, where one was named for it. */
+  readonly bucket?: string;
   readonly etag: string;
   readonly crc64nvme: string;
   readonly sha256: string | null;

@@ -67,6 +67,8 @@ export interface UploadData {
   uploadId: string;
   /** Where the object is in the bucket. */
   key: string;
+  /** The bucket, where one was named for it. */
+  bucket?: string;
   /** The `sub` of the token that created it; `anonymous` where AUTH is `open`. */
   owner: string;
   fileName: string;
@@ -123,7 +125,7 @@ export interface UploadEvent<Type extends UploadEventType = UploadEventType> {
 
 /**
  * `delete`: the application has taken the object over, and it may go from the bucket. `result` reaches the client: any JSON, up to 4 KiB.
- * `verdict` is for `upload.held`: what becomes of the file that nobody gets before somebody has looked at it, with a `reason` where it goes. A
+ * `verdict` is for `upload.held`: what becomes of the file that nobody gets before somebody has looked at it, with a `reason` where it goes or stays. A
  * Response is read as a webhook's: with a status that is no 2xx the event is told again, and else its JSON says the same.
  */
 export type Disposition =

@@ -72,6 +72,20 @@ pub(crate) async fn serve_everybody(wanted: &PublicFile, context: RequestContext
     }
 }
 
+/// The object: also where it is held, for whom that is meant.
+pub(super) async fn find(
+    id: UploadId,
+    presentation: &Presentation,
+    context: RequestContext<'_>,
+) -> Result<FoundObject> {
+    let objects = context.uploads()?;
+    if presentation.for_scanner {
+        call(&objects, id, &FindForScanner).await
+    } else {
+        call(&objects, id, &FindObject).await
+    }
+}
+
 /// `query` is what stands behind the addresses of a playlist, where one is asked for.
 async fn find_and_serve(
     id: UploadId,
@@ -84,13 +98,7 @@ async fn find_and_serve(
     if let Some(query) = query {
         return playlist::serve(id, head_only, &query, context).await;
     }
-    let objects = context.uploads()?;
-    let found = if presentation.for_scanner {
-        call(&objects, id, &FindForScanner).await
-    } else {
-        call(&objects, id, &FindObject).await
-    };
-    match found {
+    match find(id, presentation, context).await {
         // A live upload is there as far as it has come.
         Err(Error::Refused(unfinished @ (ApiError::Incomplete { .. } | ApiError::Completing))) => {
             let now = growing::look(id, unfinished, context).await?;

@@ -1,8 +1,8 @@
-//! A link to the object, or to what is there of a live upload: signed for its owner, good for whoever has it.
+//! A link to the object, or to what is there of a live upload: signed for its owner or whoever runs the service, good for whoever has it.
 
 use durable_objects::{
     platform::error::{Error, Result},
-    rpc::{call, upload::FindObject},
+    rpc::upload::FoundObject,
 };
 use upload_types::{
     api_error::ApiError,
@@ -16,34 +16,31 @@ use crate::{
     access::signed_url,
     config::Config,
     context::{HandlerResult, RequestContext},
-    handlers::growing,
+    handlers::{download, growing},
     log::now_ms,
 };
 
-/// How an upload stands that has something to link to, its object or what is there of a live one, and until when that is found.
-pub(crate) async fn linkable(id: UploadId, context: RequestContext<'_>) -> Result<(Snapshot, UnixMs)> {
-    match call(&context.uploads()?, id, &FindObject).await {
-        Ok(found) => {
-            let forgotten_at = found.forgotten_at.ok_or("the upload's object is of an older build")?;
-            Ok((found.snapshot, forgotten_at))
+/// Signs a link to what an upload has: its object, or what is there of a live one.
+pub(crate) async fn handle(id: UploadId, wanted: &LinkRequest, context: RequestContext<'_>) -> HandlerResult {
+    // However an upload ends, and whenever: it is remembered so long from now on. So is what is held, whose time has not begun.
+    let mut good_until = UnixMs(now_ms()).plus_ms(context.config.policy.tombstone_ms);
+    let now = match download::find(id, &wanted.presentation, context).await {
+        Ok(FoundObject { snapshot, forgotten_at, .. }) => {
+            if !snapshot.held {
+                good_until = forgotten_at.ok_or("the upload's object is of an older build")?;
+            }
+            snapshot
         }
         Err(Error::Refused(unfinished @ (ApiError::Incomplete { .. } | ApiError::Completing))) => {
-            // However it ends, and whenever: it is remembered so long from now on.
-            let remembered_ms = context.config.policy.tombstone_ms;
-            Ok((growing::look(id, unfinished, context).await?, UnixMs(now_ms()).plus_ms(remembered_ms)))
+            growing::look(id, unfinished, context).await?
         }
-        Err(error) => Err(error),
-    }
+        Err(error) => return Err(error),
+    };
+    sign(id, wanted, &now, good_until, context.config)
 }
 
 /// Signs a link to it.
-pub(crate) fn sign(
-    id: UploadId,
-    wanted: &LinkRequest,
-    now: &Snapshot,
-    good_until: UnixMs,
-    config: &Config,
-) -> HandlerResult {
+fn sign(id: UploadId, wanted: &LinkRequest, now: &Snapshot, good_until: UnixMs, config: &Config) -> HandlerResult {
     let content_type = now.file.content_type.as_deref();
     if wanted.presentation.disposition == Disposition::Inline && content_type.and_then(inline_type).is_none() {
         let why = "may be `inline` only for images (no SVG), audio, video and plain text";

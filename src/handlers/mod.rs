@@ -124,10 +124,7 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         Operation::Link(..) | Operation::Describe(..) if matches!(context.access.caller, Caller::Creator(_)) => {
             Err(ApiError::TokenExpired.into())
         }
-        Operation::Link(id, wanted) => {
-            let (now, good_until) = link::linkable(id, context).await?;
-            link::sign(id, &wanted, &now, good_until, context.config)
-        }
+        Operation::Link(id, wanted) => link::handle(id, &wanted, context).await,
         // What it was asked about is what it has let in.
         Operation::Describe(..) if context.config.accept.is_some() => {
             let detail = "The application has let it in as it is.".to_owned();

@@ -21,7 +21,7 @@ export type FailedDeliveries = {
   next?: string;
 };
 
-export type HeldUploads = { uploads: (ListedUpload & { owner: string })[]; next?: string };
+export type HeldUploads = { uploads: (ListedUpload & { owner: string; reason: string | null })[]; next?: string };
 
 export type Redelivered = {
   redelivered: string[];
@@ -81,6 +81,14 @@ export class Admin {
 
   async held(cursor?: string): Promise<HeldUploads> {
     return good(await this.get(`held-uploads${cursor ? `?cursor=${cursor}` : ""}`)).json<HeldUploads>();
+  }
+
+  /** The address that a link to its file has, also while it is held. */
+  async link(id: string, wanted?: object): Promise<string> {
+    const reply = await this.send("POST", `uploads/${id}/links`, wanted);
+    assert.equal(reply.status, 201, reply.body.toString());
+    const { pathname, search } = new URL(reply.json<{ url: string }>().url);
+    return pathname + search;
   }
 
   async failedDeliveries(cursor?: string): Promise<FailedDeliveries> {

@@ -20,15 +20,22 @@ pub enum HeldVerdict {
     Delete(String),
     /// It stays held: a person decides.
     Hold,
+    /// The same, for this reason. Builds before this one read the other as a bare word.
+    #[serde(rename = "hold-for")]
+    HoldFor(String),
 }
 
 impl HeldVerdict {
     /// What an answer says; none where it says none of the three.
     pub fn read(said: &Value) -> Option<Self> {
+        let reason = || reason(said["reason"].as_str().unwrap_or_default());
         Some(match said["verdict"].as_str()? {
             "release" => Self::Release,
-            "delete" => Self::Delete(reason(said["reason"].as_str().unwrap_or_default())),
-            "hold" => Self::Hold,
+            "delete" => Self::Delete(reason()),
+            "hold" => match reason() {
+                none if none.is_empty() => Self::Hold,
+                reason => Self::HoldFor(reason),
+            },
             _ => return None,
         })
     }
@@ -47,7 +54,12 @@ mod tests {
     fn one_of_three_words_is_a_verdict_and_nothing_else() {
         let read = |json: &str| HeldVerdict::read(&serde_json::from_str(json).unwrap());
         assert_eq!(read(r#"{"verdict":"release","reason":7}"#), Some(HeldVerdict::Release));
-        assert_eq!(read(r#"{"verdict":"hold"}"#), Some(HeldVerdict::Hold));
+        for none in [r#"{"verdict":"hold"}"#, r#"{"verdict":"hold","reason":"\n"}"#, r#"{"verdict":"hold","reason":7}"#]
+        {
+            assert_eq!(read(none), Some(HeldVerdict::Hold), "{none}");
+        }
+        let long = format!("{{\"verdict\":\"hold\",\"reason\":\"a\\n{}\"}}", "ä".repeat(300));
+        assert_eq!(read(&long), Some(HeldVerdict::HoldFor(format!("a{}", "ä".repeat(199)))));
         assert_eq!(read(r#"{"verdict":"delete"}"#), Some(HeldVerdict::Delete(String::new())));
         let long = format!("{{\"verdict\":\"delete\",\"reason\":\"a\\n{}\"}}", "ä".repeat(300));
         assert_eq!(read(&long), Some(HeldVerdict::Delete(format!("a{}", "ä".repeat(199)))));
@@ -61,5 +73,7 @@ mod tests {
         let written = |verdict: HeldVerdict| serde_json::to_string(&verdict).unwrap();
         assert_eq!(written(HeldVerdict::Release), r#""release""#);
         assert_eq!(written(HeldVerdict::Delete("Eicar".to_owned())), r#"{"delete":"Eicar"}"#);
+        assert_eq!(written(HeldVerdict::Hold), r#""hold""#);
+        assert_eq!(written(HeldVerdict::HoldFor("odd".to_owned())), r#"{"hold-for":"odd"}"#);
     }
 }

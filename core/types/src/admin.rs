@@ -5,6 +5,7 @@ use crate::{
     batch::BatchError,
     history::History,
     ledger::{EntryName, ListQuery},
+    link::LinkRequest,
     switch::{Switch, SwitchRequest},
     units::{UnixMs, UploadId},
     upload::Snapshot,
@@ -31,6 +32,8 @@ pub enum AdminOperation {
     Release(UploadId),
     /// What is held is deleted, for this reason; empty where none is given.
     Reject(UploadId, String),
+    /// A link to its object, also while it is held.
+    Link(UploadId, LinkRequest),
     /// Uploads with an event that the origin never took: a page of them, behind this one.
     ListFailedDeliveries(Option<UploadId>),
     /// Send their events again.
@@ -53,6 +56,7 @@ impl AdminOperation {
             Self::ListHeld(_) => "list-held",
             Self::Release(_) => "release",
             Self::Reject(..) => "reject",
+            Self::Link(..) => "link",
             Self::ListFailedDeliveries(_) => "list-failed-deliveries",
             Self::ReadSwitch => "read-switch",
             Self::SetSwitch(_) => "set-switch",

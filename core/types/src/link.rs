@@ -22,7 +22,7 @@ pub struct Presentation {
     pub disposition: Disposition,
     /// What it is called; none where it has the name that it was uploaded with.
     pub file_name: Option<String>,
-    /// Whether it is for whoever looks at what is held. Nobody but the scanner is handed such a link.
+    /// Whether it is for whoever looks at what is held: the scanner, and whoever runs the service. Nobody else is handed such a link.
     pub for_scanner: bool,
 }
 

@@ -38,8 +38,8 @@ pub(crate) fn find_object(session: &Session, found: Result<ObjectFacts, ApiError
 pub(crate) fn show_to_admin(session: &Session, history: &HistoryRecorder) -> Decision<AdminView> {
     let owner = session.spec().owner.clone();
     // Whom the application tells, also of what came by a link: whoever came by it does not see this.
-    let (key, receivers) = (session.object_key(), session.receiver_statuses());
-    let snapshot = Snapshot { receivers, quota_warning: session.spec().quota_warning, ..session.snapshot() };
+    let (key, receivers, reason) = (session.object_key(), session.receiver_statuses(), session.reason());
+    let snapshot = Snapshot { receivers, reason, quota_warning: session.spec().quota_warning, ..session.snapshot() };
     let shown = history.show();
     let answer = shown.answer.map(|history| AdminView { owner, key, snapshot, history });
     Decision { answer, change: StateChange::none() }

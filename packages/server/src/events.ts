@@ -32,6 +32,8 @@ export type UploadData = {
   uploadId: string;
   /** Where the object is in the bucket. */
   key: string;
+  /** The bucket, where one was named for it. */
+  bucket?: string;
   /** The `owner` of the token that created it; `anonymous` where AUTH is `open`. */
   owner: string;
   fileName: string;

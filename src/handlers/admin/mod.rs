@@ -22,7 +22,7 @@ use upload_types::{
 };
 
 use self::asker::{Admin, page};
-use super::list;
+use super::{link, list};
 use crate::{
     access::rate_limit,
     context::{HandlerResult, RequestContext},
@@ -68,6 +68,12 @@ pub(crate) async fn handle(operation: AdminOperation, context: RequestContext<'_
         AdminOperation::Release(id) => admin.judge(id, HeldVerdict::Release).await?,
         AdminOperation::Reject(id, reason) => {
             admin.judge(id, HeldVerdict::Delete(held_verdict::reason(&reason))).await?
+        }
+        AdminOperation::Link(id, mut wanted) => {
+            admin.find(id).await?;
+            // Here alone, and behind the gate above: no link that an owner asks for finds what is held.
+            wanted.presentation.for_scanner = true;
+            return link::handle(id, &wanted, context).await;
         }
         AdminOperation::ListFailedDeliveries(after) => {
             admin.log(None, None);

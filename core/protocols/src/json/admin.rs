@@ -7,6 +7,7 @@
 //! | `GET`, `DELETE /admin/uploads/{id}`, `POST …/redeliver` | one upload, whosever it is |
 //! | `GET /admin/held-uploads` | what is held, whosever it is, oldest first |
 //! | `POST /admin/uploads/{id}/release`, `POST …/reject` | that what is held is handed out, or goes; `/upload/{id}/release` and `…/reject` are the same |
+//! | `POST /admin/uploads/{id}/links` | a link to its object, also while it is held |
 //! | `POST /admin/uploads/delete` | the end of many |
 //! | `GET /admin/failed-deliveries`, `POST …/redeliver` | what the origin never took, and that it is sent again |
 //! | `GET`, `PUT /admin/switch` | what the service takes just now |
@@ -17,7 +18,7 @@ use serde_json::{Map, Value, json};
 use super::{
     allow::allow,
     fields::{self, take},
-    judge, list,
+    judge, link, list,
     shown::{batch, json_reply, listed, log, status},
 };
 use crate::{Asked, Head, Parsed, body_type};
@@ -106,6 +107,10 @@ pub(super) fn parse(head: &Head, route: &str) -> Result<Parsed, ApiError> {
                     ready(AdminOperation::Redeliver(id))
                 }
                 "release" | "reject" => judge::parse(head, id, action),
+                "links" => {
+                    allow(head, &[Method::POST])?;
+                    with_body(link::MAX_BODY_BYTES, link::parse_admin)
+                }
                 _ => Err(ApiError::NoSuchRoute),
             }
         }
@@ -191,6 +196,7 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &AdminOutcome) -> Reply {
             let held = |one: &NotedUpload| {
                 let mut upload = listed(asked, &one.snapshot);
                 upload["owner"] = json!(one.owner);
+                upload["reason"] = json!(one.snapshot.reason);
                 upload
             };
             page("uploads", uploads.iter().map(held).collect(), next.map(|name| name.to_string()))

@@ -1,7 +1,10 @@
 //! Requests of whoever runs it, as tables.
 
 use super::*;
-use upload_types::ledger::{EntryName, ListQuery, Listed};
+use upload_types::{
+    ledger::{EntryName, ListQuery, Listed},
+    link::LinkRequest,
+};
 
 const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 
@@ -48,6 +51,12 @@ fn each_route_asks_for_its_own() {
         (Method::POST, &format!("{one}/redeliver"), "", AdminOperation::Redeliver(id)),
         (Method::POST, &format!("{one}/release"), "", AdminOperation::Release(id)),
         (Method::POST, &format!("{one}/reject"), "", AdminOperation::Reject(id, String::new())),
+        (
+            Method::POST,
+            &format!("{one}/links"),
+            r#"{"expiresInSeconds":60}"#,
+            AdminOperation::Link(id, LinkRequest { expires_in_seconds: Some(60), ..LinkRequest::default() }),
+        ),
         (Method::POST, "uploads/delete", &format!(r#"{{"uploadIds":["{ID}"]}}"#), AdminOperation::DeleteMany(vec![id])),
         (Method::GET, "held-uploads", "", AdminOperation::ListHeld(None)),
         (
@@ -147,6 +156,7 @@ fn what_is_no_route_or_no_id_or_another_method_is_said() {
         (Method::POST, "switch", "method-not-allowed"),
         (Method::GET, "uploads/delete", "method-not-allowed"),
         (Method::PUT, &format!("uploads/{ID}"), "method-not-allowed"),
+        (Method::GET, &format!("uploads/{ID}/links"), "method-not-allowed"),
     ] {
         let refusal = asked(method, route, "").unwrap_err();
         assert_eq!(refusal.code(), expected, "{route}");

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{Head, body_type, file_words::MAX_NAME_BYTES};
-use upload_types::{api_error::ApiError, json};
+use upload_types::{api_error::ApiError, json, units::UploadId};
 
 /// What a file is called.
 pub(super) const FILE_NAME: &str = "fileName";
@@ -19,6 +19,11 @@ pub(super) fn read(head: &Head, body: &[u8], known: &[&str]) -> Result<Map<Strin
         return Err(ApiError::bad_request(unknown, "is not a known field"));
     }
     Ok(fields)
+}
+
+/// The upload whose id stands before the last word of the path.
+pub(super) fn upload(head: &Head) -> Result<UploadId, ApiError> {
+    head.path.rsplit('/').nth(1).and_then(UploadId::parse).ok_or(ApiError::NotAnUploadId)
 }
 
 /// A field that may be missing or null.

@@ -38,7 +38,7 @@ fn has_no_body(head: &Head) -> bool {
 /// `{"reason": "…"}`.
 fn rejection(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
     const REASON: &str = "reason";
-    let id = head.path.rsplit('/').nth(1).and_then(UploadId::parse).ok_or(ApiError::NotAnUploadId)?;
+    let id = fields::upload(head)?;
     if body.is_empty() && !head.headers.contains_key("content-length") {
         return Ok(Operation::Admin(AdminOperation::Reject(id, String::new())));
     }

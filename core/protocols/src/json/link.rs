@@ -1,13 +1,12 @@
-//! Links in the JSON protocol: `POST …/links` asks for an address of the object that needs no token. A body is optional.
+//! Links in the JSON protocol: `POST …/links` asks for an address of the object that needs no token. A body is optional. Whoever runs the
+//! service asks below `/admin/`, for what is held too: theirs is good for minutes, and never shown in a browser's window.
 
 use serde_json::{Map, Value};
 
-use super::{
-    fields::{self, file_name, take, text},
-    presigned::upload,
-};
+use super::fields::{self, file_name, take, text};
 use crate::Head;
 use upload_types::{
+    admin::AdminOperation,
     api_error::ApiError,
     link::{Disposition, LinkRequest, MAX_LINK_SECONDS, Presentation},
     operation::Operation,
@@ -16,11 +15,26 @@ use upload_types::{
 /// The largest body: a name whose characters are all escaped, and room.
 pub(super) const MAX_BODY_BYTES: u32 = 8 * 1024;
 
-const FIELDS: [&str; 3] = ["expiresInSeconds", "disposition", fields::FILE_NAME];
+/// So long is a link of whoever runs the service good, in seconds, that says nothing else: it is for a look at one file.
+const ADMIN_LINK_SECONDS: u64 = 300;
+
+/// The last one is not for whoever runs the service.
+const FIELDS: [&str; 3] = ["expiresInSeconds", fields::FILE_NAME, "disposition"];
 
 /// `{"expiresInSeconds": 3600, "disposition": "inline", "fileName": "a.png"}`.
 pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
-    let mut fields = if body.is_empty() { Map::new() } else { fields::read(head, body, &FIELDS)? };
+    Ok(Operation::Link(fields::upload(head)?, read(head, body, &FIELDS)?))
+}
+
+/// `{"expiresInSeconds": 3600, "fileName": "a.png"}`.
+pub(super) fn parse_admin(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
+    let mut wanted = read(head, body, &FIELDS[..2])?;
+    wanted.expires_in_seconds.get_or_insert(ADMIN_LINK_SECONDS);
+    Ok(Operation::Admin(AdminOperation::Link(fields::upload(head)?, wanted)))
+}
+
+fn read(head: &Head, body: &[u8], known: &[&str]) -> Result<LinkRequest, ApiError> {
+    let mut fields = if body.is_empty() { Map::new() } else { fields::read(head, body, known)? };
     let expires_in_seconds = take(&mut fields, "expiresInSeconds").map(|value| seconds(&value)).transpose()?;
     let disposition = match text(&mut fields, "disposition")?.as_deref() {
         None | Some("attachment") => Disposition::Attachment,
@@ -28,7 +42,7 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
         Some(_) => return Err(ApiError::bad_request("disposition", "is neither `attachment` nor `inline`")),
     };
     let presentation = Presentation { disposition, file_name: file_name(&mut fields)?, for_scanner: false };
-    Ok(Operation::Link(upload(head)?, LinkRequest { expires_in_seconds, presentation }))
+    Ok(LinkRequest { expires_in_seconds, presentation })
 }
 
 fn seconds(value: &Value) -> Result<u64, ApiError> {
@@ -44,6 +58,24 @@ mod tests {
     use upload_types::units::UploadId;
 
     const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
+
+    #[test]
+    fn whoever_runs_the_service_has_minutes_and_no_window() {
+        let path = format!("/admin/uploads/{ID}/links");
+        let head = Head { method: Method::POST, path, query: String::new(), headers: crate::Headers::default() };
+        let parsed = |body: &str| match parse_admin(&head, body.as_bytes())? {
+            Operation::Admin(AdminOperation::Link(id, wanted)) if Some(id) == UploadId::parse(ID) => Ok(wanted),
+            other => panic!("{other:?}"),
+        };
+        let usual = LinkRequest { expires_in_seconds: Some(300), ..LinkRequest::default() };
+        assert_eq!((parsed(""), parsed("{}")), (Ok(usual.clone()), Ok(usual)));
+        let wanted = parsed(r#"{"expiresInSeconds":60,"fileName":"a.bin"}"#).unwrap();
+        assert_eq!((wanted.expires_in_seconds, wanted.presentation.file_name.as_deref()), (Some(60), Some("a.bin")));
+        for body in [r#"{"disposition":"inline"}"#, r#"{"disposition":"attachment"}"#] {
+            let refusal = ApiError::bad_request("disposition", "is not a known field");
+            assert_eq!(parsed(body), Err(refusal), "{body}");
+        }
+    }
 
     fn parsed(body: &str) -> Result<LinkRequest, ApiError> {
         let path = format!("/upload/{ID}/links");

@@ -6,8 +6,9 @@
 //!                                     └─ its client deletes it ► Deleted `upload.deleted`
 //! ```
 //!
-//! What is held has no object for anybody ([`Session::stored_object`]) but the scanner, whose event has a link of its own. Nobody is told
-//! that it is complete, it is a duplicate of nothing, and it is not forgotten, however long it takes. Its ledger lists it: its bytes count.
+//! What is held has no object for anybody ([`Session::stored_object`]) but the scanner, whose event has a link of its own, and whoever runs
+//! the service, who asks for one. Nobody is told that it is complete, it is a duplicate of nothing, and it is not forgotten, however long it
+//! takes. Its ledger lists it: its bytes count. Why it was left held is kept as the reason of an ending is, which it has not got yet.
 //!
 //! A verdict and the acknowledgement of the event that asked for it are one change. Crash here, before that: the scanner is asked again.
 //! There is no release whose event is asked about again, and no event that is done with whose verdict is lost.
@@ -77,7 +78,7 @@ impl Session {
         }
     }
 
-    /// The object of what is held, for whoever is asked to look at it; or of what was released since.
+    /// The object of what is held, for whoever is to look at it; or of what was released since.
     pub fn find_for_scanner(&self) -> Result<ObjectFacts, ApiError> {
         self.object().filter(|_| self.is_held()).map_or_else(|| self.find_object(), Ok)
     }
@@ -100,19 +101,25 @@ impl Session {
         now: UnixMs,
         id: DeliveryId,
         said: Option<&HeldVerdict>,
-        change: StateChange,
+        mut change: StateChange,
     ) -> StateChange {
         let may_judge = self.is_held() && (self.asks_scanner(id) || id == DeliveryId::from(EventKind::Held));
         let is_first = self.outbox.find(id).is_some_and(|delivery| delivery.state != DeliveryState::Delivered);
+        let Some(said) = said.filter(|_| may_judge && is_first) else { return change };
+        if let HeldVerdict::HoldFor(reason) = said {
+            let reason = [self.spec.receivers.name_of(id.receiver), ": ", reason].concat();
+            change.progress.get_or_insert_with(|| self.progress.clone()).reason = Some(reason);
+            return change;
+        }
         let outbox = change.outbox.as_ref().unwrap_or(&self.outbox);
-        said.filter(|_| may_judge && is_first).and_then(|said| self.as_said(now, said, outbox)).unwrap_or(change)
+        self.as_said(now, said, outbox).unwrap_or(change)
     }
 
     fn as_said(&self, now: UnixMs, said: &HeldVerdict, outbox: &Outbox) -> Option<StateChange> {
         match said {
             HeldVerdict::Release => Some(self.released(now, outbox)),
             HeldVerdict::Delete(reason) => Some(self.rejected(now, outbox, reason)),
-            HeldVerdict::Hold => None,
+            HeldVerdict::Hold | HeldVerdict::HoldFor(_) => None,
         }
     }
 
@@ -120,6 +127,7 @@ impl Session {
     fn released(&self, now: UnixMs, outbox: &Outbox) -> StateChange {
         let progress = UploadState {
             held: false,
+            reason: None,
             ended_at: Some(now),
             owes_ledger: true,
             ledger_backoff: Backoff::default(),

@@ -108,7 +108,8 @@ pub struct UploadSpec {
 pub struct UploadState {
     /// Where the upload is in its life.
     pub(crate) phase: Phase,
-    /// Why it ended, unless it is complete.
+    /// Why it ended, unless it is complete. Of what is held, why it was left so, in the words that were said last, behind the name of who said
+    /// them.
     pub(crate) reason: Option<String>,
     /// When it ended.
     pub(crate) ended_at: Option<UnixMs>,

@@ -25,7 +25,8 @@ impl Session {
         Snapshot {
             id: self.spec.id,
             phase: self.progress.phase,
-            reason: self.progress.reason.clone(),
+            // Doubts about what is held are not for whoever has sent it.
+            reason: self.reason().filter(|_| !self.is_held()),
             uploaded_bytes: self.uploaded_bytes(),
             offset: missing.first().map_or(file_bytes, |(from, _)| *from),
             missing,
@@ -49,6 +50,11 @@ impl Session {
             // Nor whom its owner's application tells.
             receivers: if self.spec.link.is_none() { self.receiver_statuses() } else { Vec::new() },
         }
+    }
+
+    /// Why it ended, or was left held: for whoever runs the service.
+    pub fn reason(&self) -> Option<String> {
+        self.progress.reason.clone()
     }
 
     /// Whether its object is being made: put together, read back, or copied from others.

@@ -44,6 +44,8 @@ class UploadData(_UploadData, total=False):
     # Missing in "upload.created" and "upload.progressed".
     endedAt: str
     deletedAt: str
+    # The bucket, where one was named for it.
+    bucket: str
     etag: str
     digests: dict[str, str]
     # Where nothing was sent, since these bytes were stored already: the upload whose object they are. `key` is that object's.

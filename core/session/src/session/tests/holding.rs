@@ -296,10 +296,65 @@ fn a_piece_is_not_held_and_a_live_upload_is_read_by_nobody() {
     assert!(!live.is_readable());
 }
 
+fn hold_for(reason: &str) -> HeldVerdict {
+    HeldVerdict::HoldFor(reason.to_owned())
+}
+
+#[test]
+fn why_it_was_left_held_is_kept_for_whoever_runs_the_service() {
+    let mut s = held();
+    assert!(begins(&mut s, SCANNER_NAME, EventKind::Held));
+    let event_id = EventKind::Held.id(s.spec.id);
+    let change = s.delivery_ended(LATER, SCANNER_NAME, &event_id, &yes(Some(hold_for("a macro")))).change;
+    let scanner = s.spec.receivers.named(SCANNER_NAME).unwrap();
+    let state = change.outbox.as_ref().and_then(|outbox| outbox.to(scanner).next()).map(|delivery| delivery.state);
+    assert_eq!(state, Some(DeliveryState::Delivered), "with its acknowledgement");
+    s.apply(change);
+    assert!(s.is_held() && !begins(&mut s, SCANNER_NAME, EventKind::Held), "a person decides");
+    assert_eq!((s.reason().as_deref(), s.snapshot().reason), (Some("scanner: a macro"), None));
+    says(&mut s, ORIGIN, hold_for("ask her"));
+    assert_eq!(s.reason().as_deref(), Some("origin: ask her"), "the last word");
+    ends(&mut s, SCANNER_NAME, EventKind::Held, &yes(Some(hold_for("late"))));
+    says(&mut s, AUDIT, hold_for("nobody asked"));
+    assert_eq!(s.reason().as_deref(), Some("origin: ask her"), "and no late copy's, nor anybody else's");
+}
+
+#[test]
+fn who_leaves_it_held_without_a_reason_takes_none_back() {
+    let mut s = held();
+    says(&mut s, SCANNER_NAME, hold_for("a macro"));
+    says(&mut s, ORIGIN, HeldVerdict::Hold);
+    assert_eq!(s.reason().as_deref(), Some("scanner: a macro"));
+}
+
+#[test]
+fn once_it_is_decided_nothing_is_left_of_why_it_was_held() {
+    let deleted = |s: &mut Session| {
+        let decision = s.cancel(NOW, DeleteRight::Unfinished);
+        take(s, decision).unwrap();
+    };
+    let released = |s: &mut Session| judges(s, &HeldVerdict::Release);
+    let rejected = |s: &mut Session| judges(s, &delete());
+    for decide in [&released as &dyn Fn(&mut Session), &rejected, &deleted] {
+        let mut s = held();
+        says(&mut s, SCANNER_NAME, hold_for("a macro"));
+        assert!(begins(&mut s, ORIGIN, EventKind::Held));
+        decide(&mut s);
+        ends(&mut s, ORIGIN, EventKind::Held, &yes(Some(hold_for("late"))));
+        assert!(!s.snapshot().reason.unwrap_or_default().contains("macro"));
+        assert_eq!(s.reason(), s.snapshot().reason, "whoever asks");
+    }
+}
+
 #[test]
 fn what_is_held_is_stored_so() {
-    let s = held();
+    let mut s = held();
     let (spec, progress) = (serde_json::to_value(&s.spec).unwrap(), serde_json::to_value(&s.progress).unwrap());
     assert_eq!((&spec["hold"], &progress["held"]), (&true.into(), &true.into()));
+    assert_eq!(progress["reason"], serde_json::Value::Null, "as builds wrote it that kept none");
+    assert_eq!(serde_json::from_value::<UploadState>(progress).unwrap(), s.progress);
+    says(&mut s, SCANNER_NAME, hold_for("a macro"));
+    let progress = serde_json::to_value(&s.progress).unwrap();
+    assert_eq!((&progress["held"], &progress["reason"]), (&true.into(), &"scanner: a macro".into()));
     assert_eq!(serde_json::from_value::<UploadState>(progress).unwrap(), s.progress);
 }
