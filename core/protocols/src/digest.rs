@@ -1,9 +1,8 @@
 //! Digests in HTTP (RFC 9530): of one request's content, of the whole file, and what is answered of it.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use sfv::{Dictionary, ListEntry, Parser};
 
-use crate::Head;
+use crate::{Head, byte_sequences};
 use upload_types::{
     api_error::ApiError,
     integrity::{Algorithm, ChunkDigest, Crc64Nvme, Sha256Digest},
@@ -89,27 +88,20 @@ fn read(head: &Head, header: &str, field: &str) -> Result<Vec<ChunkDigest>, ApiE
     if !head.headers.contains_key(header) {
         return Ok(Vec::new());
     }
-    let dictionary: Dictionary = head
+    let dictionary = head
         .header(header)
-        .and_then(|text| Parser::new(text).parse().ok())
+        .and_then(byte_sequences::read)
         .ok_or_else(|| ApiError::bad_request(field, "is not a structured dictionary like `sha-256=:<base64>:`"))?;
     let mut digests = Vec::new();
-    for (name, entry) in &dictionary {
-        let known = Algorithm::by_http_name(name.as_str());
-        let Some(algorithm) = known.or_else(|| (name.as_str() == CRC64NVME).then_some(Algorithm::Crc64nvme)) else {
+    for (name, value) in dictionary {
+        let known = Algorithm::by_http_name(name);
+        let Some(algorithm) = known.or_else(|| (name == CRC64NVME).then_some(Algorithm::Crc64nvme)) else {
             continue;
         };
-        let value = match entry {
-            ListEntry::Item(item) => item.bare_item.as_byte_sequence(),
-            ListEntry::InnerList(_) => None,
-        };
         let value = value.filter(|value| value.len() == algorithm.digest_bytes()).ok_or_else(|| {
-            ApiError::bad_request(
-                field,
-                format!("has a {} that is not {} bytes", name.as_str(), algorithm.digest_bytes()),
-            )
+            ApiError::bad_request(field, format!("has a {name} that is not {} bytes", algorithm.digest_bytes()))
         })?;
-        digests.push(ChunkDigest { algorithm, value: value.to_vec() });
+        digests.push(ChunkDigest { algorithm, value });
     }
     Ok(digests)
 }

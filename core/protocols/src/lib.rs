@@ -20,6 +20,7 @@
 pub mod address;
 mod body_type;
 pub mod by_link;
+mod byte_sequences;
 pub mod chunked_form;
 pub mod companion;
 mod content_range;

@@ -1,7 +1,7 @@
 //! The draft's fields by name, and reading them as structured fields (RFC 9651). A value of another type than its field has is
 //! as good as none: "Other values MUST cause the entire header field to be ignored" ("State").
 
-use sfv::{BareItem, Item, Parser};
+use sfv::{BareItem, Parser};
 
 use crate::Head;
 use upload_types::units::ByteCount;
@@ -35,7 +35,7 @@ fn item(head: &Head, name: &str) -> Option<BareItem> {
     // A field sent twice is a list, whose Items are none.
     let mut values = head.headers.get_all(name);
     let (value, None) = (values.next()?, values.next()) else { return None };
-    Parser::new(value).parse::<Item>().ok().map(|item| item.bare_item)
+    Parser::new(value).parse_item().ok()
 }
 
 /// A field that is a Boolean.

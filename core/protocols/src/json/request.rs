@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::json::{admin, allow::allow, complete, describe, init, judge, link, list, presigned, repair, upload_link};
-use crate::{Head, Parsed, body_type, numbers::byte_count, problem_page};
+use crate::{Head, Parsed, body_type, byte_sequences, numbers::byte_count, problem_page};
 use upload_types::{
     api_error::ApiError,
     chunk::{Completion, Named, Overlap},
@@ -224,13 +224,10 @@ fn x_chunk_checksum(text: &str) -> Result<ChunkDigest, ApiError> {
 
 fn content_digest(text: &str) -> Result<ChunkDigest, ApiError> {
     const FIELD: &str = "Content-Digest";
-    let dictionary: sfv::Dictionary = sfv::Parser::new(text)
-        .parse()
-        .map_err(|_| ApiError::bad_request(FIELD, "is not a structured dictionary like `sha-256=:<base64>:`"))?;
-    let known = dictionary.iter().find_map(|(name, entry)| {
-        let algorithm = Algorithm::by_http_name(name.as_str())?;
-        let sfv::ListEntry::Item(item) = entry else { return None };
-        let value = item.bare_item.as_byte_sequence()?.to_vec();
+    let dictionary = byte_sequences::read(text)
+        .ok_or_else(|| ApiError::bad_request(FIELD, "is not a structured dictionary like `sha-256=:<base64>:`"))?;
+    let known = dictionary.into_iter().find_map(|(name, value)| {
+        let (algorithm, value) = (Algorithm::by_http_name(name)?, value?);
         (value.len() == algorithm.digest_bytes()).then_some(ChunkDigest { algorithm, value })
     });
     known.ok_or_else(|| {
