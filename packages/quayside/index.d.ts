@@ -170,7 +170,7 @@ export interface AcceptQuestion {
 }
 
 /**
- * What an upload that is accepted is held to, where that is less than its token and the settings allow. A field that is there has a value:
+ * What an upload that is accepted is held to: `maxBytes`, `types` and `expiresInSeconds` where that is less than its token and the settings allow. A field that is there has a value:
  * `undefined` is none, and lets nothing in.
  */
 export interface AcceptTerms {
@@ -184,6 +184,8 @@ export interface AcceptTerms {
   expiresInSeconds?: number;
   /** The bucket that it lies in, where there are several: `eu` for the binding `BUCKET_EU`. Over what the token says. */
   bucket?: string;
+  /** What its object's key is made of, with `{id}` in it: `customers/7/{id}{.ext}`. Over what the token says. */
+  objectKey?: string;
   /** Whether nobody gets it before somebody has looked at it. */
   hold?: boolean;
   /** Whether everybody gets it, below PUBLIC_FILES_URL. Here alone more may be allowed than the token does; `false` takes back what it says. */
