@@ -3,6 +3,7 @@
 
 use durable_objects::upload::enqueue::RECEIVERS_BINDING;
 use js_sys::{Reflect, global};
+use upload_types::bucket::{self, BucketName};
 use wasm_bindgen::JsValue;
 use worker::Env;
 
@@ -36,6 +37,17 @@ pub(crate) fn all_bound(env: &Env) -> Result<(), Complaint> {
     let names: Vec<_> = missing.iter().map(|(name, kind)| format!("{name} ({kind})")).collect();
     let detail = format!("Bindings are missing from wrangler's configuration: {}.", names.join(", "));
     Err(Complaint(detail))
+}
+
+/// Says which binding is missing where there is no such bucket.
+pub(crate) fn bucket_is_bound(bucket: &BucketName, env: &Env) -> Result<(), Complaint> {
+    let (name, binding) = (bucket.as_str(), bucket::binding(bucket.as_str()));
+    if is_bound(env, &binding) {
+        return Ok(());
+    }
+    Err(Complaint(
+        ["The bucket ", name, " has no binding: ", &binding, " is missing from wrangler's configuration."].concat(),
+    ))
 }
 
 /// Keeps an object alive while it waits for R2. On from the compatibility date 2026-10-01.

@@ -7,6 +7,7 @@ use upload_access::{
 };
 use worker::Env;
 
+use crate::bindings;
 use crate::setting::{Complaint, Complaints, missing, secret, text};
 
 /// Which tokens are good, and where a request has one.
@@ -35,7 +36,11 @@ pub(crate) fn read(env: &Env, wrong: &mut Complaints) -> Option<TokenSettings> {
     }
     // What is wrong with the list itself is heard where it is read for every page.
     let origins = text(env, "CORS_ORIGINS").ok().and_then(|list| AllowedOrigins::parse(&list).ok()).unwrap_or_default();
-    Some(TokenSettings { issuers: Issuers::new(own, further), header: header?, origins })
+    let issuers = Issuers::new(own, further);
+    for bucket in issuers.default_buckets() {
+        wrong.hear(bindings::bucket_is_bound(bucket, env));
+    }
+    Some(TokenSettings { issuers, header: header?, origins })
 }
 
 fn own(env: &Env, wrong: &mut Complaints) -> Option<Issuer> {

@@ -13,6 +13,7 @@ import type { Headers } from "./support/http.ts";
 import { filesHolding, waitUntilNothingLeft } from "./support/r2_state.ts";
 import { assertRefused } from "./support/refusals.ts";
 import { sceneWithOrigin } from "./support/scene.ts";
+import { Stack } from "./support/stack.ts";
 import { bearer, claimsOf, mint } from "./support/tokens.ts";
 import { idOf, Tus } from "./support/tus.ts";
 import { waitFor } from "./support/wait.ts";
@@ -102,6 +103,24 @@ test("put together from pieces, which lie there as well", async () => {
   await assertLiesThere(idOf(whole), large);
 });
 
+test("pieces in a bucket come out of it by no other token", async () => {
+  const tus = new Tus(client);
+  const piece = await tus.partial(small, eu);
+  const reply = await tus.final([piece], anywhere);
+  assert.equal(reply.status, 400, reply.body.toString());
+  assert.match(reply.body.toString(), /lies in the bucket eu-2/);
+  const usualPiece = await tus.partial(small, anywhere);
+  await assertLiesThere(idOf(await tus.composed([usualPiece], eu)), small);
+});
+
+test("what comes by a link lies where its maker's files do", async () => {
+  const made = await client.request("POST", "/upload/links", { headers: eu, body: "{}" });
+  const { pathname } = new URL(made.json<{ url: string }>().url);
+  const sent = await client.request("PUT", `${pathname}/photo.png`, { body: small });
+  assert.ok(sent.status < 300, sent.body.toString());
+  await assertLiesThere(sent.json<{ uploadId: string }>().uploadId, small);
+});
+
 test("a live recording, with the copies of its parts while it is made", async () => {
   const init = await client.init({ fileName: "talk.webm", fileSize: null, live: true }, eu);
   const { uploadId } = init.json<Created>();
@@ -165,6 +184,20 @@ test("the same key of a creation is another upload in another bucket", async () 
   ];
   assert.notEqual(here, there);
   assert.equal(there, again);
+});
+
+test("a default policy with a bucket that is not bound lets nothing in, and readyz names it", async () => {
+  const vars = { AUTH: "token", DEFAULT_POLICY: '{"bucket":"us"}', ORIGIN_WEBHOOK_URL: "" };
+  const unbound = await Stack.start({ vars });
+  try {
+    const ready = await unbound.client.request("GET", "/readyz");
+    assert.equal(ready.status, 503);
+    assert.match(ready.body.toString(), /BUCKET_US/);
+    const token = bearer(mint(unbound, claimsOf("alice")));
+    assertRefused(await unbound.client.init({ fileName: "a", fileSize: 5 }, token), 503, "not-configured");
+  } finally {
+    await unbound.stop();
+  }
 });
 
 test("a bucket without a binding takes nothing, and says what is missing; a name that is none is no token", async () => {

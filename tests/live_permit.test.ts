@@ -20,8 +20,8 @@ after(() => hook.stop());
 const { stack, origin, client } = await sceneWithScriptedOrigin({ AUTH: "token", ACCEPT_HOOK: hook.url });
 hook.trust(stack.secrets.WEBHOOK_SECRET);
 
-const tokenThatSays = (live?: unknown): Headers =>
-  bearer(mint(stack, claimsOf("alice", { quayside: live === undefined ? {} : { live } })));
+const tokenThatSays = (live?: unknown, more = {}): Headers =>
+  bearer(mint(stack, claimsOf("alice", { quayside: { ...(live === undefined ? {} : { live }), ...more } })));
 const [silent, every, none] = [tokenThatSays(), tokenThatSays(true), tokenThatSays(false)];
 const bytes = fileBytes("a minute of it", 70_000);
 const tus = new Tus(client);
@@ -32,9 +32,9 @@ async function statusOf(id: string): Promise<{ state: string; live: boolean; tru
 }
 
 /** A body that does not say how long it is. */
-function unsized(path: string, token: Headers): Promise<Reply> {
+function unsized(path: string, token: Headers, method = "POST"): Promise<Reply> {
   const headers = { "Content-Type": "video/mp2t", "Transfer-Encoding": "chunked", ...token };
-  const recorder = new PendingRequest(client.baseUrl, "POST", path, headers);
+  const recorder = new PendingRequest(client.baseUrl, method, path, headers);
   recorder.write(bytes);
   return recorder.finish();
 }
@@ -66,6 +66,40 @@ test("a plain body without a length is live then, and what has one, or is a form
   assert.equal(form.status, 201, form.body.toString());
   const [file] = form.json<{ files: { uploadId: string }[] }>().files;
   assert.equal((await statusOf(String(file?.uploadId))).live, false);
+});
+
+test("a plain body beyond what its token allows is refused where it never said that it is live, and ends either way", async () => {
+  const short = tokenThatSays(true, { maxBytes: 50_000 });
+  assertRefused(await unsized("/upload?name=too-long.ts", short), 413, "upload-too-large");
+  const said = await unsized("/upload?name=too-long.ts&live", short);
+  assert.ok(said.status < 300, said.body.toString());
+  await waitFor("both to have ended", async () => {
+    const list = await client.request("GET", "/uploads?state=completed", { headers: short });
+    const { uploads } = list.json<{ uploads: { fileName: string; fileSize: number }[] }>();
+    const kept = uploads.filter(({ fileName, fileSize }) => fileName === "too-long.ts" && fileSize === 0);
+    return kept.length === 2 ? true : undefined;
+  });
+});
+
+test("Google's sessions are live, whether a description comes along or not; and what comes by a link is what its maker's would be", async () => {
+  for (const body of ["", '{"name":"described.ts"}']) {
+    const headers = { ...every, "Content-Type": "application/json" };
+    const begun = await client.request("POST", "/upload?uploadType=resumable", { headers, body });
+    const id = new URL(begun.header("Location") ?? "").searchParams.get("upload_id") ?? "";
+    assert.equal((await statusOf(id)).live, true, body);
+  }
+  for (const [maker, path, status] of [
+    [every, "", 201],
+    [none, "?live", 403],
+  ] as const) {
+    const made = await client.request("POST", "/upload/links", { headers: maker, body: "{}" });
+    const { pathname } = new URL(made.json<{ url: string }>().url);
+    const sent = await unsized(`${pathname}/camera.ts${path}`, {}, "PUT");
+    assert.equal(sent.status, status, sent.body.toString());
+    if (status === 201) {
+      assert.equal((await statusOf(sent.json<Created>().uploadId)).live, true);
+    }
+  }
 });
 
 test("the shorter silence ends it, whoever has said it", async () => {

@@ -46,6 +46,8 @@ export interface Status {
   readonly chunkSize: number;
   readonly delivery: Delivery;
   readonly object: StoredObject | null;
+  /** Whether it could be read while it grew. */
+  readonly live?: boolean;
   /** When the object was deleted, where it was: the origin has taken it, or somebody who may has deleted it. */
   readonly deletedAt?: string | null;
   /** As it was given at creation. */

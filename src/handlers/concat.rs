@@ -7,6 +7,7 @@ use durable_objects::rpc::{ObjectClient, call, ledger::LookupIdempotencyKey, upl
 use upload_session::session::{PartialUpload, Wanted};
 use upload_types::{
     api_error::ApiError,
+    bucket::BucketName,
     ledger::Idempotency,
     operation::{Create, Outcome, Wait},
     plan::Limits,
@@ -34,6 +35,7 @@ pub(crate) async fn handle(create: Create, wait: Wait, context: RequestContext<'
         Err(Error::Refused(refusal)) => return Ok(earlier(create, context).await?.ok_or(refusal)?),
         partials => partials?,
     };
+    stays_in(creator.permit.bucket.as_ref().map_or("", BucketName::as_str), &partials)?;
     let file_bytes = total(&partials, limits, create.mode)?;
     let created = once(Create { file_bytes, ..create }, &partials, context).await?;
     if let Outcome::Created { snapshot, .. } = &created
@@ -63,6 +65,17 @@ async fn asked(
     let wanted = Wanted { owner: owner.to_owned(), partials: ids.to_vec(), until };
     let objects = context.uploads()?;
     concat::ask_for(&wanted, &objects).await.into_iter().collect()
+}
+
+/// What lies in a bucket of its own stays in it: by another token than that of the pieces nothing comes out.
+fn stays_in(bucket: &str, partials: &[PartialUpload]) -> Result<(), ApiError> {
+    match partials.iter().find(|partial| !partial.bucket.is_empty() && partial.bucket != bucket) {
+        None => Ok(()),
+        Some(partial) => Err(ApiError::InvalidPartial {
+            upload: partial.entry.upload_id,
+            reason: format!("It lies in the bucket {}, and this token's uploads do not.", partial.bucket),
+        }),
+    }
 }
 
 /// How long the file will be, where all partial uploads know it. What is known of it must not be too long already.

@@ -2,7 +2,6 @@
 //! creation was asked before, or because the same bytes are stored already.
 
 use durable_objects::platform::error::{Error, Result};
-use durable_objects::platform::object_storage::ObjectStorage;
 use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
     ObjectClient, call,
@@ -16,9 +15,10 @@ use upload_session::{
 };
 use upload_types::{
     api_error::ApiError,
-    bucket::{self, BucketName},
+    bucket::BucketName,
     chunk::{Named, Overlap},
     ledger::{Entry, EntryKind, EntryName},
+    live::Liveness,
     object_key::KeyTemplate,
     operation::{Append, BodyEnd, Create, FirstChunk, Outcome, Unsized, Wait},
     plan::{Limits, Mode, Plan},
@@ -33,6 +33,7 @@ use worker::Env;
 
 use crate::{
     access::{Principal, rate_limit},
+    bindings,
     config::{Auth, Config},
     context::{HandlerResult, RequestContext},
     handlers::{
@@ -43,6 +44,7 @@ use crate::{
         upload_link,
     },
     log::{self, Stopwatch, now_ms},
+    setting::Complaint,
     storage::s3::S3Bucket,
     switch,
 };
@@ -283,15 +285,13 @@ async fn allowed(create: &Create, id: UploadId, context: RequestContext<'_>) -> 
 
 /// Whether there is this bucket, and bytes may go there by this way.
 fn is_bound(bucket: &BucketName, mode: Mode, env: &Env) -> Result<()> {
-    let name = bucket.as_str();
-    let detail = if !ObjectStorage::open(env)?.has(bucket) {
-        format!("The bucket {name} has no binding: wrangler.toml lacks {}.", bucket::binding(name))
-    } else if mode == Mode::Direct {
-        format!("Browsers send nothing to the bucket {name} directly: R2_S3_BUCKET is another one.")
-    } else {
-        return Ok(());
-    };
-    Err(ApiError::NotConfigured { detail }.into())
+    bindings::bucket_is_bound(bucket, env).map_err(|Complaint(detail)| ApiError::NotConfigured { detail })?;
+    if mode == Mode::Direct {
+        let name = bucket.as_str();
+        let detail = format!("Nothing is sent to the bucket {name} past this service: R2_S3_BUCKET is another one.");
+        return Err(ApiError::NotConfigured { detail }.into());
+    }
+    Ok(())
 }
 
 fn plan(create: &Create, limits: Limits) -> Result<Plan, ApiError> {
@@ -378,6 +378,7 @@ pub(crate) async fn with_unsized(
     body: Option<ReadableStream>,
     context: RequestContext<'_>,
 ) -> HandlerResult {
+    let said = create.live;
     let created = handle(create, context).await?;
     let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(created) };
     let (id, objects, is_live) = (snapshot.id, context.uploads()?, snapshot.live.is_some());
@@ -404,9 +405,15 @@ pub(crate) async fn with_unsized(
             log::error(&LogLine { detail: Some(fault.to_string()), ..LogLine::of("fault", id) });
         }
     }
-    if is_live && matches!(appended, Err(Error::Refused(ApiError::UploadTooLarge { .. }))) {
+    if let Err(Error::Refused(refusal @ ApiError::UploadTooLarge { .. })) = appended
+        && is_live
+    {
         // It has become as long as it may, and that is the recording. Crash here: it ends by itself.
         append::finish(call(&objects, id, &Complete).await?, Wait::No, context).await?;
+        if !matches!(said, Liveness::Asked(_)) {
+            // Its client takes it for a file, and is told that it is not whole.
+            return Err(refusal.into());
+        }
     }
     let snapshot = call(&objects, id, &Status).await?;
     Ok(Outcome::Created { snapshot, limits, upload_token })

@@ -53,7 +53,7 @@ const RIGHT: Vars = {
   OWNER_CLAIM: "email, https://mine.net/owner",
   TENANT_CLAIM: "app_metadata.tenant",
   DEFAULT_POLICY:
-    '{"maxBytes":5,"types":["image/*"],"metadata":{"a":"b"},"keyPrefix":"a/..b=c/","objectKey":"{name}-{id}","bucket":"eu-2","upload":null,"hold":true,"public":false,"live":{"endAfterSeconds":86400,"tellEveryBytes":8388608}}',
+    '{"maxBytes":5,"types":["image/*"],"metadata":{"a":"b"},"keyPrefix":"a/..b=c/","objectKey":"{name}-{id}","bucket":null,"upload":null,"hold":true,"public":false,"live":{"endAfterSeconds":86400,"tellEveryBytes":8388608}}',
   OBJECT_KEY: "{owner}/{prefix}{date}/{year}{month}{day}/{id}/{name}{.ext}",
   ALLOWED_TYPES: "Image/*, application/pdf",
   CORS_ORIGINS: "https://*.mine.net,, http://localhost:5173,http://[::1]:8080",

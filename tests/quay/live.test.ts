@@ -139,7 +139,7 @@ test("with --end-after, what comes after a silence that has ended it is said not
   assert.equal(said.length, 1, stderr);
   assert.match(
     said[0] ?? "",
-    /^stdin: The server has ended it, as it does after 2 s without a byte, and keeps 6 bytes as the whole: upload [0-9a-f-]{36}\. What has come since is not in it\.$/,
+    /^stdin: The server has ended it, as it does after 2 s without a byte at the latest, and keeps 6 bytes as the whole: upload [0-9a-f-]{36}\. What has come since is not in it\.$/,
   );
   assert.ok(said[0]?.includes(uploadId));
   const { fileSize, truncated } = await client.state(uploadId);

@@ -151,6 +151,8 @@ test("live, MP4 comes first, in fragments that are short; otherwise WebM, and al
   }
   assert.deepEqual(encodedAs(["video/webm"], "video", { live: true }), { mimeType: "video/webm", ...short });
   assert.deepEqual(encodedAs([], "video", { live: true }), short);
+  const counted = { videoKeyFrameIntervalCount: 60 } as MediaRecorderOptions;
+  assert.deepEqual(encodedAs(both, "video", { live: true, recorder: counted }), { mimeType: "video/mp4", ...counted });
   const asked = { videoBitsPerSecond: 1e6, videoKeyFrameIntervalDuration: 5000 };
   assert.deepEqual(encodedAs(both, "video", { live: true, recorder: asked }), { mimeType: "video/mp4", ...asked });
   const recorder = { mimeType: "video/webm;codecs=vp9" };
@@ -190,6 +192,17 @@ for (const [when, loses] of [
     assert.deepEqual(Buffer.concat(second?.bytes ?? []), tap.bytes);
   });
 }
+
+test("one that others have made live goes on in another upload as well", async () => {
+  const { world, tap, recording, done, upload } = await begun(false);
+  world.server.permitsLiveAlone = true;
+  world.server.endSilent(upload.id);
+  tap.give(500);
+  await until(recording, ({ safeThereBytes }) => safeThereBytes === 1500);
+  tap.end();
+  assert.equal((await done).bytes, 1500);
+  assert.deepEqual(uploadsOf(world)[1]?.createdAt, "/files");
+});
 
 test("left behind and ended by silence with all that is here, it is complete; with less, it begins anew", async () => {
   for (const unsent of [0, 500]) {

@@ -70,6 +70,9 @@ export class RecordingServer implements HttpClient {
     how !== undefined && this.#endings.set(id, how);
   }
 
+  /** Whoever permits uploads says that each is live, whatever its client says. */
+  permitsLiveAlone = false;
+
   /** Nothing more came for too long: what is there of a live upload is the whole. */
   endSilent(id: string): void {
     const upload = this.uploads.get(id) as StoredUpload;
@@ -99,7 +102,7 @@ export class RecordingServer implements HttpClient {
       return said(200, {}, { "Upload-Offset": String(there), ...end });
     }
     if (path.endsWith("/status")) {
-      return said(200, statusOf(upload));
+      return said(200, { ...statusOf(upload), live: this.permitsLiveAlone || upload.createdAt.includes("?live") });
     }
     const offset = Number(headers[method === "PATCH" ? "Upload-Offset" : "X-Upload-Offset"]);
     if (method === "PUT" && upload.length !== undefined) {

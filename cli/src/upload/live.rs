@@ -121,7 +121,9 @@ impl Live<'_> {
 fn who_has_ended(status: &Status, end_after: Option<Duration>) -> String {
     match end_after {
         _ if !status.truncated => "The server was told by somebody else that this is all".to_owned(),
-        Some(silence) => format!("The server has ended it, as it does after {} s without a byte", silence.as_secs()),
+        Some(silence) => {
+            format!("The server has ended it, as it does after {} s without a byte at the latest", silence.as_secs())
+        }
         None => "The server has ended it, as it does where nothing comes for long".to_owned(),
     }
 }

@@ -8,11 +8,11 @@ export function takenOver(): UploadError {
 }
 
 /** It was ended before all was there. A live one is an object then, and as good as run out of time. */
-export function endedByOthers(isLive: boolean): UploadError {
+export function endedByOthers(isLive: boolean | undefined): UploadError {
   if (!isLive) {
     return endedError("failed", "Somebody else has ended it.");
   }
-  const message = "Nothing came for too long: the server took what was there for the whole.";
+  const message = "Nothing came for long: what was there is the whole.";
   return new UploadError("expired", "start-over", message, { ending: "completed" });
 }
 

@@ -161,7 +161,7 @@ export class Sender {
           if (this.#isTooLarge(error, bytes.length)) {
             continue;
           }
-          throw isGone(error) ? goneError(error) : this.#refusal(error);
+          throw isGone(error) ? goneError(error) : await this.#refusal(error, id, signal);
         }
         this.#mostBytes = Math.max(FEWEST_BYTES, this.#mostBytes / 2);
         streak = retrier.longer(streak);
@@ -184,14 +184,17 @@ export class Sender {
   }
 
   /** What it comes to that bytes are refused for good. */
-  #refusal(error: unknown): unknown {
-    const { notebook } = this.#parts;
+  async #refusal(error: unknown, id: string, signal: AbortSignal): Promise<unknown> {
+    const { notebook, remote } = this.#parts;
     const { problem } = error instanceof UploadError ? error : {};
     if (problem?.code === "upload-too-large") {
       // Dies before this line: all of it may be sent again where the upload is gone, and is refused again.
       notebook.write({ tooLarge: problem }).catch(() => {});
     }
-    return problem?.code === "beyond-declared-length" ? endedByOthers(notebook.note.live !== undefined) : error;
+    // Whoever permits uploads may have made it a live one, and nothing of that stands in the note.
+    return problem?.code === "beyond-declared-length"
+      ? endedByOthers((await this.#ask(signal, () => remote.status(id, signal))).live)
+      : error;
   }
 
   /** Where it goes on, as the server says. */
@@ -201,7 +204,7 @@ export class Sender {
     onAnswer();
     if (at > spool.recordedBytes) {
       if (!isRecovered) {
-        const message = "The server has more than was recorded here: somebody else writes to it.";
+        const message = "The server has more than was recorded: somebody else writes.";
         throw new UploadError("rejected", "none", message);
       }
       spool.endAtServer(at);
@@ -306,7 +309,7 @@ export class Sender {
     const { spool, notebook } = this.#parts;
     const checksum = notebook.note.fromBytes ? undefined : spool.checksum;
     if (object !== null && checksum !== undefined && object.crc64nvme !== checksum) {
-      throw endedError("failed", "What the server has is not what was recorded here.");
+      throw endedError("failed", "What the server has is not what was recorded.");
     }
     return object;
   }

@@ -44,7 +44,7 @@ export function sourceOf(given: RecordingSource, { recorder, live, pieceMs = PIE
   if (canRecord && given instanceof MediaStream) {
     return new RecorderSource(new MediaRecorder(given, encodedAs(given, live, recorder)), pieceMs);
   }
-  throw new TypeError("createRecording: the first argument is no MediaStream, MediaRecorder or ReadableStream");
+  throw new TypeError("createRecording: no MediaStream, MediaRecorder or ReadableStream");
 }
 
 /**
@@ -59,7 +59,9 @@ function encodedAs(stream: MediaStream, live: RecordingOptions["live"], asked: M
   const types = [`${kind}/webm`, `${kind}/mp4`];
   live && types.reverse();
   const mimeType = types.find((type) => MediaRecorder.isTypeSupported(type));
-  return { ...(live && { videoKeyFrameIntervalDuration: LIVE_KEY_FRAMES_MS }), ...asked, mimeType };
+  // A browser takes one of the two.
+  const isShort = live && !("videoKeyFrameIntervalCount" in asked);
+  return { ...(isShort && { videoKeyFrameIntervalDuration: LIVE_KEY_FRAMES_MS }), ...asked, mimeType };
 }
 
 class RecorderSource implements Source {

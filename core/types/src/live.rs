@@ -73,7 +73,7 @@ pub enum Liveness {
 }
 
 /// What whoever permits an upload says of it: a token, a setting or the application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LivePermit {
     /// None is live.
     Refused,

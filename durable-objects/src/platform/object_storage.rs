@@ -4,10 +4,7 @@
 use std::fmt;
 
 use upload_session::storage_fault::{StorageFault, classify};
-use upload_types::{
-    bucket::{self, BucketName},
-    media_types::FIRST_BYTES,
-};
+use upload_types::{bucket, media_types::FIRST_BYTES};
 use web_sys::ReadableStream;
 use worker::{Bucket, Env, MultipartUpload, Object, Range, ResponseBody, UploadedPart};
 
@@ -75,11 +72,6 @@ impl ObjectStorage {
         let storage = Self(env.clone());
         storage.at("")?;
         Ok(storage)
-    }
-
-    /// Whether there is this bucket.
-    pub fn has(&self, bucket: &BucketName) -> bool {
-        self.at(&bucket.key("")).is_ok()
     }
 
     /// The bucket of a key, and the key as that has it.

@@ -8,6 +8,7 @@ use upload_session::{
     outbox::Outbox,
     session::{Session, StateChange, StoredPart, Uncount, UploadSpec, UploadState},
 };
+use upload_types::bucket;
 use upload_types::history::History;
 use upload_types::json::from_str;
 use worker::{SqlStorage, SqlStorageValue, Storage};
@@ -17,6 +18,9 @@ use crate::platform::sql::{has_table, json, rows};
 
 /// The layout of the tables, and what their rows mean. A build that finds a number it does not know refuses the upload.
 const SCHEMA_VERSION: i64 = 1;
+
+/// The same where the key names a bucket: a build that takes all of it for a key would look in another one.
+const WITH_BUCKET: i64 = 2;
 
 const TABLE: &str = "CREATE TABLE upload (id INTEGER PRIMARY KEY CHECK (id = 1), schema INTEGER NOT NULL, \
                      facts TEXT NOT NULL, progress TEXT NOT NULL, outbox TEXT, history TEXT, only_part TEXT)";
@@ -55,7 +59,7 @@ pub(super) fn load(storage: &Storage) -> Result<Option<Facts>> {
     let found: Vec<UploadRow> = rows(&sql, "SELECT * FROM upload", vec![])?;
     let Some(row) = found.into_iter().next() else { return Ok(None) };
     #[allow(clippy::cast_possible_truncation)] // schema numbers are small
-    if row.schema as i64 != SCHEMA_VERSION {
+    if ![SCHEMA_VERSION, WITH_BUCKET].contains(&(row.schema as i64)) {
         return Err("the upload was written by a build with another schema".into());
     }
     Ok(Some(Facts {
@@ -82,7 +86,8 @@ fn part_of(stored: Option<&str>) -> Result<Option<StoredPart>> {
 pub(super) fn insert(sql: &SqlStorage, session: &Session, history: &History) -> Result<()> {
     exec(sql, TABLE, Vec::new())?;
     let outbox = if session.outbox().is_empty() { SqlStorageValue::Null } else { json(session.outbox())? };
-    let values = vec![SCHEMA_VERSION.into(), json(session.spec())?, json(session.state())?, outbox, json(history)?];
+    let schema = if bucket::split(&session.spec().key).0.is_empty() { SCHEMA_VERSION } else { WITH_BUCKET };
+    let values = vec![schema.into(), json(session.spec())?, json(session.state())?, outbox, json(history)?];
     exec(sql, "INSERT INTO upload (id, schema, facts, progress, outbox, history) VALUES (1, ?, ?, ?, ?, ?)", values)
 }
 

@@ -4,7 +4,7 @@ import { isPublic } from "./public_address.js";
 import { receiversOf, scannerOf } from "./receiver_values.js";
 import { SECRETS, TEXTS } from "./settings.js";
 import { trimmed } from "./text.js";
-import { hasIssuers, hasKeys } from "./token_values.js";
+import { defaultBuckets, hasIssuers, hasKeys } from "./token_values.js";
 import { valueComplaints } from "./values.js";
 
 /** What the Worker does not work without: in which list of the configuration, and what names an entry. */
@@ -47,9 +47,14 @@ export function complaints(config) {
   ];
 }
 
-function ofBucket({ r2_buckets: buckets }) {
-  const isNameless = buckets.some(({ binding, bucket_name: bucket }) => binding === "BUCKET" && !bucket);
-  return isNameless ? ["r2_buckets has no bucket_name for BUCKET"] : [];
+function ofBucket({ r2_buckets: buckets, vars = {} }) {
+  const nameless = buckets.filter(({ binding, bucket_name: bucket }) => /^BUCKET(_|$)/.test(binding) && !bucket);
+  const named = defaultBuckets(vars).map((name) => [name, `BUCKET_${name.toUpperCase().replaceAll("-", "_")}`]);
+  const unbound = named.filter(([, bound]) => !buckets.some(({ binding }) => binding === bound));
+  return [
+    ...nameless.map(({ binding }) => `r2_buckets has no bucket_name for ${binding}`),
+    ...unbound.map(([name, bound]) => `The bucket ${name} has no binding: r2_buckets has no ${bound}`),
+  ];
 }
 
 /** A class of another Worker has its migration there. */

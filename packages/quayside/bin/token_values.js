@@ -62,6 +62,16 @@ function isUsable(key) {
   return isPublic && (key.use ?? "sig") === "sig" && (key.key_ops ?? ["verify"]).includes("verify");
 }
 
+/** The buckets that settings name for tokens which say nothing of it themselves. */
+export function defaultBuckets({ DEFAULT_POLICY, TOKEN_ISSUERS }) {
+  const issuers = parsed(TOKEN_ISSUERS ?? "");
+  const policies = [
+    parsed(DEFAULT_POLICY ?? ""),
+    ...(Array.isArray(issuers) ? issuers : []).map((one) => one?.defaultPolicy),
+  ];
+  return policies.map((policy) => policy?.bucket).filter(isText);
+}
+
 /** Whether this list has an issuer. */
 export function hasIssuers(text) {
   return parsed(text)?.length > 0;

@@ -97,7 +97,7 @@ function isLivePermit(value: unknown): boolean {
     endAfterSeconds: within(1, 86_400),
     tellEveryBytes: within(8 * 1024 * 1024, Number.MAX_SAFE_INTEGER),
   };
-  return Object.entries(value).every(([name, number]) => bounds[name]?.(number) ?? false);
+  return Object.entries(value).every(([name, number]) => Object.hasOwn(bounds, name) && bounds[name]?.(number));
 }
 
 function isText(value: unknown): value is string {

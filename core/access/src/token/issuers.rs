@@ -5,6 +5,8 @@
 //! have one `iss`, for two audiences or two rules of one provider, the first is meant that admits the token. Choosing believes nothing: what
 //! is chosen checks everything again, once the signature is right.
 
+use upload_types::bucket::BucketName;
+
 use serde_json::{Map, Value};
 
 use super::{ClaimName, KeySet, Rules, TokenFault, Unverified, UploadPolicy};
@@ -119,6 +121,11 @@ impl Issuers {
             issuer.reserved.clone_from(&prefixes);
         }
         Self(issuers)
+    }
+
+    /// The buckets that are named for tokens which say nothing of it themselves.
+    pub fn default_buckets(&self) -> impl Iterator<Item = &BucketName> {
+        self.0.iter().filter_map(|issuer| issuer.default_policy.bucket.as_ref())
     }
 
     /// Whose this token says it is. Nothing of it is believed: only that issuer's keys can make it genuine.

@@ -13,7 +13,9 @@ use sha2::Sha256;
 
 use super::{Secret, UploadPolicy};
 use upload_types::{
+    bucket::BucketName,
     json,
+    live::LivePermit,
     media_types::MediaTypes,
     object_key::KeyTemplate,
     units::{ByteCount, UnixMs},
@@ -51,6 +53,10 @@ struct Spelled {
     k: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     y: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    u: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    l: Option<LivePermit>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     h: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -60,10 +66,34 @@ struct Spelled {
 /// Makes the token of this link.
 pub fn mint(secret: &Secret, link: UploadLink) -> Option<String> {
     let UploadLink { id, owner, until, permit, metadata: w } = link;
-    let UploadPolicy { max_bytes, types, metadata, key_prefix, key, hold: h, .. } = permit;
-    let key = key.map(|key| key.as_str().to_owned());
-    let spelled =
-        Spelled { i: id, o: owner, e: until, b: max_bytes, t: types, m: metadata, k: key_prefix, y: key, h, w };
+    // What a link never allows is named here, too, so that whoever adds a field decides.
+    let UploadPolicy {
+        max_bytes,
+        types,
+        metadata,
+        key_prefix,
+        key,
+        bucket,
+        live,
+        hold,
+        delete: _,
+        public: _,
+        ttl_ms: _,
+    } = permit;
+    let spelled = Spelled {
+        i: id,
+        o: owner,
+        e: until,
+        b: max_bytes,
+        t: types,
+        m: metadata,
+        k: key_prefix,
+        y: key.map(|key| key.as_str().to_owned()),
+        u: bucket.map(|bucket| bucket.as_str().to_owned()),
+        l: live,
+        h: hold,
+        w,
+    };
     let said = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&spelled).ok()?);
     let signature = URL_SAFE_NO_PAD.encode(mac(secret, &said)?.finalize().into_bytes());
     Some(format!("{PREFIX}{said}.{signature}"))
@@ -82,10 +112,23 @@ pub fn read(text: &str, secrets: &[Secret]) -> Option<UploadLink> {
     if !secrets.iter().any(is_by) {
         return None;
     }
-    let Spelled { i, o, e, b, t, m, k, y, h, w } = json::from_slice(&URL_SAFE_NO_PAD.decode(said).ok()?).ok()?;
+    let Spelled { i, o, e, b, t, m, k, y, u, l, h, w } = json::from_slice(&URL_SAFE_NO_PAD.decode(said).ok()?).ok()?;
     let key = y.map(|template| KeyTemplate::parse(&template)).transpose().ok()?;
-    let permit =
-        UploadPolicy { max_bytes: b, types: t, metadata: m, key_prefix: k, key, hold: h, ..UploadPolicy::default() };
+    let bucket = match u {
+        Some(name) => Some(BucketName::parse(&name)?),
+        None => None,
+    };
+    let permit = UploadPolicy {
+        max_bytes: b,
+        types: t,
+        metadata: m,
+        key_prefix: k,
+        key,
+        bucket,
+        live: l,
+        hold: h,
+        ..UploadPolicy::default()
+    };
     Some(UploadLink { id: i, owner: o, until: e, permit, metadata: w })
 }
 
@@ -99,6 +142,7 @@ fn mac(secret: &Secret, said: &str) -> Option<Hmac<Sha256>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use upload_types::live::Live;
 
     fn secret(text: &str) -> Secret {
         Secret::new(text.repeat(32)).unwrap()
@@ -110,6 +154,8 @@ mod tests {
             types: Some(MediaTypes::parse(["image/*"]).unwrap()),
             metadata: [("album".to_owned(), "ü 7".to_owned())].into(),
             key_prefix: "a/".to_owned(),
+            bucket: BucketName::parse("eu"),
+            live: Some(LivePermit::Every(Live { end_after_ms: 60_000, ..Live::default() })),
             hold: true,
             ..UploadPolicy::default()
         };

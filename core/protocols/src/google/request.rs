@@ -10,7 +10,7 @@ use crate::{
     content_range::{self, ContentRange},
     disposition,
     file_words::{MAX_METADATA_BYTES, clean_name, is_media_type},
-    idempotency,
+    idempotency, live,
     numbers::byte_count,
     whole_body,
 };
@@ -127,7 +127,7 @@ fn session(head: &Head, fields: &Map<String, Value>) -> Result<Operation, ApiErr
     };
     let described = serde_json::to_string(fields).unwrap_or_default();
     let asked = format!("{}?{}\n{length:?}\n{content_type:?}\n{described}", head.path, head.query);
-    Ok(Operation::Create(Create {
+    let create = Create {
         mode: Mode::Sequential,
         file,
         file_bytes,
@@ -136,7 +136,8 @@ fn session(head: &Head, fields: &Map<String, Value>) -> Result<Operation, ApiErr
         idempotency: idempotency::parse(head, asked.as_bytes())?,
         on_mismatch: OnMismatch::Fail,
         live: Liveness::Never,
-    }))
+    };
+    live::noted(head, Operation::Create(create))
 }
 
 /// The name of an object in Google's storage may look like a path; here it is a name.

@@ -17,6 +17,7 @@ use super::{
 use crate::event::EventKind;
 use upload_types::{
     api_error::ApiError,
+    bucket,
     chunk::{Completion, Named},
     ledger::EntryName,
     plan::Plan,
@@ -54,6 +55,9 @@ pub struct PartialUpload {
     /// Whether what is put together from it is held, too.
     #[serde(default)]
     pub hold: bool,
+    /// The bucket that it lies in; empty where none was named.
+    #[serde(default)]
+    pub bucket: String,
 }
 
 /// The object of a partial upload.
@@ -121,7 +125,8 @@ impl Session {
         }
         let object = self.object().map(|object| PartialObject { key: object.key, etag: object.etag });
         let (bytes, hold) = (self.plan().declared_bytes(), self.spec.hold);
-        let partial = PartialUpload { entry: self.spec.entry(), bytes, object, hold };
+        let bucket = bucket::split(&self.spec.key).0.to_owned();
+        let partial = PartialUpload { entry: self.spec.entry(), bytes, object, hold, bucket };
         if self.progress.kept_until >= until {
             return Decision::yes(partial, StateChange::none());
         }

@@ -42,11 +42,18 @@ fn there(index: u8, length: u64) -> PartialStatus {
         bytes: Some(bytes(length)),
         object: Some(object),
         hold: false,
+        bucket: String::new(),
     })
 }
 
 fn coming(length: Option<u64>) -> PartialStatus {
-    PartialStatus::Alive(PartialUpload { entry: entry(0), bytes: length.map(bytes), object: None, hold: false })
+    PartialStatus::Alive(PartialUpload {
+        entry: entry(0),
+        bytes: length.map(bytes),
+        object: None,
+        hold: false,
+        bucket: String::new(),
+    })
 }
 
 fn batch(session: &mut Session, now: UnixMs, statuses: &[PartialStatus]) -> Option<CopyBatch> {
@@ -259,7 +266,13 @@ fn only_partials_that_live_can_be_had() {
     bad(s.clone(), s.cancel(NOW, DeleteRight::Completed).change);
     bad(s.clone(), s.expire_if_due(UnixMs(DAY_MS)).unwrap());
     bad(s.clone(), s.unassembled(NOW, "lost".to_owned()));
-    let expected = PartialUpload { entry: s.spec.entry(), bytes: Some(bytes(PART)), object: None, hold: false };
+    let expected = PartialUpload {
+        entry: s.spec.entry(),
+        bytes: Some(bytes(PART)),
+        object: None,
+        hold: false,
+        bucket: String::new(),
+    };
     let asked = s.as_partial("anonymous", None);
     assert_eq!((asked.answer, asked.change), (Ok(expected), StateChange::none()), "and asking keeps nothing");
 }

@@ -95,7 +95,13 @@ fn one_that_waits_for_its_partials_lives_as_long_as_they_do() {
     spec.purpose = Purpose::Composition(vec![id(1)]);
     let mut s = create(spec).unwrap();
     let late = UnixMs(DAY_MS - 1);
-    let partial = PartialUpload { entry: s.spec.entry(), bytes: Some(bytes(PART)), object: None, hold: false };
+    let partial = PartialUpload {
+        entry: s.spec.entry(),
+        bytes: Some(bytes(PART)),
+        object: None,
+        hold: false,
+        bucket: String::new(),
+    };
     let decision = s.begin_batch(late, &[PartialStatus::Alive(partial)]);
     take(&mut s, decision).unwrap();
     assert_eq!(s.expires_at(), late.plus_ms(DAY_MS));
