@@ -276,7 +276,7 @@ async fn by_token(
             Ok(Access { caller, creator, composer: None, delete_right, is_by_link: false, admin: None })
         }
         Believed::Expired(claims) => {
-            let Claims { owner, permit, upload, is_admin } = *claims;
+            let Claims { owner, permit, upload, is_admin } = claims;
             let composer = creator(owner, permit).filter(|_| upload.is_none() && !is_admin);
             // That its application once allowed more is over, too.
             let delete_right = DeleteRight::Unfinished;
@@ -297,7 +297,7 @@ enum Believed {
     /// What it says.
     Good(Claims),
     /// What it said while it was good.
-    Expired(Box<Claims>),
+    Expired(Claims),
 }
 
 /// What the token says, once it is believed. Any fault but its age is refused here, in the words of its issuer.
@@ -313,7 +313,7 @@ async fn believed(text: &str, issuers: &Issuers, context: &Context) -> Result<Be
     };
     match genuine.and_then(|genuine| genuine.claims(issuer, UnixMs(now_ms()))) {
         Ok(claims) => Ok(Believed::Good(claims)),
-        Err(TokenFault::Expired(claims)) => Ok(Believed::Expired(claims)),
+        Err(TokenFault::Expired(claims)) => Ok(Believed::Expired(*claims)),
         Err(fault) => Err(invalid(issuer.told(&fault))),
     }
 }

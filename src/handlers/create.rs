@@ -6,29 +6,26 @@ use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
     ObjectClient, call,
     ledger::{Admit, CloseUpload, ReleaseLink},
-    upload::{Begun, Cancel, Complete, CreateUpload, Probe, Status},
+    upload::{Begun, CreateUpload, Status},
 };
 use upload_access::token::upload_token;
 use upload_session::{
     retention::ENTRY_GRACE_MS,
-    session::{BeginAppend, Continuation, DeleteRight, Policy, UploadSpec, WriteLease},
+    session::{BeginAppend, Policy, UploadSpec, WriteLease},
 };
 use upload_types::{
     api_error::ApiError,
     bucket::BucketName,
-    chunk::{Named, Overlap},
     ledger::{Entry, EntryKind, EntryName},
-    live::Liveness,
     object_key::KeyTemplate,
-    operation::{Append, BodyEnd, Create, FirstChunk, Outcome, Unsized, Wait},
+    operation::{Create, Outcome},
     plan::{Limits, Mode, Plan},
     repair::OnMismatch,
     switch::Effect,
     units::{ByteCount, UnixMs, UploadId},
-    upload::{Phase, Purpose, Snapshot},
+    upload::{Purpose, Snapshot},
     upload_link::LinkId,
 };
-use web_sys::ReadableStream;
 use worker::Env;
 
 use crate::{
@@ -39,7 +36,7 @@ use crate::{
     handlers::{
         accept,
         admission::{self, Admitted},
-        append, append_stream, duplicate,
+        duplicate,
         left::Left,
         upload_link,
     },
@@ -52,6 +49,15 @@ use crate::{
 /// Creates the upload.
 pub(crate) async fn handle(create: Create, context: RequestContext<'_>) -> HandlerResult {
     Ok(create_and_begin(create, None, Before::default(), context).await?.0)
+}
+
+/// Creates the upload and begins its first chunk, where there is one. The right to store that comes along, unless the upload was there before.
+pub(crate) async fn and_begin(
+    create: Create,
+    first: Option<BeginAppend>,
+    context: RequestContext<'_>,
+) -> Result<(Outcome, Option<WriteLease>)> {
+    create_and_begin(create, first, Before::default(), context).await
 }
 
 /// An upload that the ledger remembers under the key of a new one, and that has ended or is left.
@@ -305,116 +311,4 @@ pub(crate) fn upload_token(upload: UploadId, config: &Config) -> Option<String> 
         Auth::Open => None,
         Auth::Tokens(_) => upload_token::mint(config.download_secrets.first()?, upload),
     }
-}
-
-/// Creates the upload and stores the bytes that came with the creation. Where they are cut short, the upload is there with
-/// what counted of them; where they are not what they were said to be, nothing is.
-pub(crate) async fn with_first_chunk(
-    create: Create,
-    first: FirstChunk,
-    body: Option<ReadableStream>,
-    context: RequestContext<'_>,
-) -> HandlerResult {
-    let limit_bytes = context.config.limits.max_chunk_bytes;
-    if first.length > limit_bytes {
-        return Err(ApiError::ChunkTooLarge { limit_bytes }.into());
-    }
-    if create.file_bytes.is_some_and(|file_bytes| first.length > file_bytes) {
-        let (file_bytes, uploaded_bytes) = (create.file_bytes.unwrap_or_default(), ByteCount::ZERO);
-        return Err(ApiError::BeyondDeclaredLength { file_bytes, uploaded_bytes }.into());
-    }
-    let (wait, length) = (first.wait, first.length);
-    let all_or_nothing = first.digest.is_some();
-    let (offset, named, completes, continuation) =
-        (ByteCount::ZERO, Named::ByOffset, first.completes, Continuation::default());
-    let chunk = BeginAppend { offset, length, file_bytes: None, all_or_nothing, named, completes, continuation };
-    let first_begin = (!length.is_zero()).then_some(chunk);
-    let (created, lease) = create_and_begin(create, first_begin, Before::default(), context).await?;
-    let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(created) };
-    let id = snapshot.id;
-    let is_new = snapshot.phase == Phase::Open && snapshot.uploaded_bytes.is_zero();
-    let objects = context.uploads()?;
-    let now = if !is_new {
-        // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
-        call(&objects, id, &Probe).await?
-    } else if length.is_zero() {
-        snapshot
-    } else {
-        let (file_bytes, digest) = (None, first.digest);
-        let overlap = Overlap::Refused;
-        let chunk = Append { id, offset, named, overlap, completes, length, file_bytes, digest, wait: Wait::No };
-        match append::in_background(chunk, lease, body, context).await {
-            Ok(Outcome::Appended { uploaded_bytes, expires_at, phase, object, .. }) => {
-                // The snapshot is of before the chunk began.
-                Snapshot { completes, ..snapshot.appended(uploaded_bytes, expires_at, phase, object) }
-            }
-            Err(Error::Refused(
-                refusal @ (ApiError::ChecksumMismatch { .. } | ApiError::FileDigestMismatch { .. }),
-            )) => {
-                // Crash here, or fails: the upload is there without a byte, and expires.
-                let _expires = call(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
-                return Err(refusal.into());
-            }
-            // Whatever else went wrong, faults of ours too: the upload is there, and this is how it stands. A client that is not told
-            // of it sends everything again, to another one.
-            other => {
-                if let Err(Error::Fault(fault)) = other {
-                    log::error(&LogLine { detail: Some(fault.to_string()), ..LogLine::of("fault", id) });
-                }
-                call(&objects, id, &Status).await?
-            }
-        }
-    };
-    let snapshot = append::finish(now, wait, context).await?;
-    Ok(Outcome::Created { snapshot, limits, upload_token })
-}
-
-/// Creates the upload and stores the bytes that come with the creation, however many those are. Where they are cut short, the upload
-/// is there with what counted of them; where they contradict its length, or are more than it may have, nothing is.
-pub(crate) async fn with_unsized(
-    create: Create,
-    end: BodyEnd,
-    wait: Wait,
-    body: Option<ReadableStream>,
-    context: RequestContext<'_>,
-) -> HandlerResult {
-    let said = create.live;
-    let created = handle(create, context).await?;
-    let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(created) };
-    let (id, objects, is_live) = (snapshot.id, context.uploads()?, snapshot.live.is_some());
-    if snapshot.phase != Phase::Open || !snapshot.uploaded_bytes.is_zero() {
-        // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
-        let snapshot = call(&objects, id, &Probe).await?;
-        return Ok(Outcome::Created { snapshot, limits, upload_token });
-    }
-    let chunk = Unsized { id, offset: ByteCount::ZERO, file_bytes: None, end, wait };
-    let appended = append_stream::handle(chunk, body, context).await;
-    match &appended {
-        Err(Error::Refused(
-            refusal @ (ApiError::BeyondDeclaredLength { .. }
-            | ApiError::InconsistentLength { .. }
-            | ApiError::UploadTooLarge { .. }),
-        )) if !is_live => {
-            // Crash here, or fails: the upload is there, nobody knows its URL, and it expires.
-            let _expires = call(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
-            return Err(refusal.clone().into());
-        }
-        // Whatever else went wrong, faults of ours too: the upload is there, and its client is told how it stands.
-        Ok(_) | Err(Error::Refused(_)) => {}
-        Err(Error::Fault(fault)) => {
-            log::error(&LogLine { detail: Some(fault.to_string()), ..LogLine::of("fault", id) });
-        }
-    }
-    if let Err(Error::Refused(refusal @ ApiError::UploadTooLarge { .. })) = appended
-        && is_live
-    {
-        // It has become as long as it may, and that is the recording. Crash here: it ends by itself.
-        append::finish(call(&objects, id, &Complete).await?, Wait::No, context).await?;
-        if !matches!(said, Liveness::Asked(_)) {
-            // Its client takes it for a file, and is told that it is not whole.
-            return Err(refusal.into());
-        }
-    }
-    let snapshot = call(&objects, id, &Status).await?;
-    Ok(Outcome::Created { snapshot, limits, upload_token })
 }

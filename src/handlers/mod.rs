@@ -10,6 +10,7 @@ pub(crate) mod await_object;
 pub(crate) mod concat;
 mod content_headers;
 pub(crate) mod create;
+pub(crate) mod create_with;
 pub(crate) mod download;
 pub(crate) mod duplicate;
 pub(crate) mod form;
@@ -90,8 +91,10 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
     let objects = context.uploads()?;
     match operation {
         Operation::Create(create) => create::handle(create, context).await,
-        Operation::CreateWith(create, first) => create::with_first_chunk(create, first, body, context).await,
-        Operation::CreateWithUnsized(create, end, wait) => create::with_unsized(create, end, wait, body, context).await,
+        Operation::CreateWith(create, first) => create_with::first_chunk(create, first, body, context).await,
+        Operation::CreateWithUnsized(create, end, wait) => {
+            create_with::unsized_body(create, end, wait, body, context).await
+        }
         Operation::Compose(create, wait) => concat::handle(create, wait, context).await,
         Operation::Discover => Ok(Outcome::Discovered(context.config.limits)),
         Operation::List(query) => list::list(query, context).await,

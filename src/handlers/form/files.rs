@@ -26,7 +26,7 @@ use super::open::Form;
 use crate::{
     config::Config,
     context::RequestContext,
-    handlers::{append, append_stream, create},
+    handlers::{append, append_stream, create, create_with},
     log,
     transfer::{
         body::fixed_length,
@@ -172,7 +172,7 @@ impl<'a> Files<'a> {
             if is_alone { (Completion::WhenWhole, Wait::ForObject) } else { (Completion::WhenTold, Wait::No) };
         let first = FirstChunk { length, digest: None, completes, wait };
         let (sink, readable) = fixed_length(length.get())?;
-        let storing = Box::pin(create::with_first_chunk(create, first, Some(readable), self.context));
+        let storing = Box::pin(create_with::first_chunk(create, first, Some(readable), self.context));
         let flowing = Box::pin(held.flow_into(&sink));
         let outcome = match select(storing, flowing).await {
             Either::Left((outcome, _)) => outcome?,
