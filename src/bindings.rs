@@ -42,11 +42,11 @@ pub(crate) fn all_bound(env: &Env) -> Result<(), Complaint> {
 /// Says which binding is missing where there is no such bucket.
 pub(crate) fn bucket_is_bound(bucket: &BucketName, env: &Env) -> Result<(), Complaint> {
     let (name, binding) = (bucket.as_str(), bucket::binding(bucket.as_str()));
-    if is_bound(env, &binding) {
+    if has(env, &binding, "createMultipartUpload") {
         return Ok(());
     }
     Err(Complaint(
-        ["The bucket ", name, " has no binding: ", &binding, " is missing from wrangler's configuration."].concat(),
+        ["The bucket ", name, " has no binding: wrangler's configuration has no R2 bucket ", &binding, "."].concat(),
     ))
 }
 

@@ -32,10 +32,10 @@ async function statusOf(id: string): Promise<{ state: string; live: boolean; tru
 }
 
 /** A body that does not say how long it is. */
-function unsized(path: string, token: Headers, method = "POST"): Promise<Reply> {
+function unsized(path: string, token: Headers, method = "POST", body: Uint8Array = bytes): Promise<Reply> {
   const headers = { "Content-Type": "video/mp2t", "Transfer-Encoding": "chunked", ...token };
   const recorder = new PendingRequest(client.baseUrl, method, path, headers);
-  recorder.write(bytes);
+  recorder.write(body);
   return recorder.finish();
 }
 
@@ -68,21 +68,33 @@ test("a plain body without a length is live then, and what has one, or is a form
   assert.equal((await statusOf(String(file?.uploadId))).live, false);
 });
 
-test("a plain body beyond what its token allows is refused where it never said that it is live, and ends either way", async () => {
-  const short = tokenThatSays(true, { maxBytes: 50_000 });
-  assertRefused(await unsized("/upload?name=too-long.ts", short), 413, "upload-too-large");
-  const said = await unsized("/upload?name=too-long.ts&live", short);
-  assert.ok(said.status < 300, said.body.toString());
-  await waitFor("both to have ended", async () => {
-    const list = await client.request("GET", "/uploads?state=completed", { headers: short });
-    const { uploads } = list.json<{ uploads: { fileName: string; fileSize: number }[] }>();
-    const kept = uploads.filter(({ fileName, fileSize }) => fileName === "too-long.ts" && fileSize === 0);
-    return kept.length === 2 ? true : undefined;
-  });
+test("a plain body beyond what its token allows is refused, and leaves nothing where its client never said that it is live", async () => {
+  const short = tokenThatSays(true, { maxBytes: 9_000_000 });
+  const long = fileBytes("too long", 20_000_000);
+  const listed = async () => {
+    const list = await client.request("GET", "/uploads", { headers: short });
+    return list.json<{ uploads: { fileName: string; state: string }[] }>().uploads;
+  };
+  for (const bytes of [fileBytes("at once", 9_500_000), long]) {
+    const once = { ...short, "Idempotency-Key": `once ${bytes.length}` };
+    assertRefused(await unsized("/upload?name=file.ts", once, "POST", bytes), 413, "upload-too-large");
+    assert.deepEqual(
+      (await listed()).filter(({ fileName }) => fileName === "file.ts"),
+      [],
+    );
+    assert.ok((await unsized("/upload?name=file.ts", once, "POST", bytes)).status >= 400, "nor when it comes again");
+  }
+  const recording = await unsized("/upload?name=recording.ts&live", short, "POST", long);
+  assert.equal(recording.status, 201, recording.body.toString());
+  const { uploadId, fileSize } = recording.json<Created & { fileSize: number }>();
+  assert.ok(fileSize > 0 && fileSize <= 9_000_000, `${fileSize} bytes`);
+  assert.equal((await statusOf(uploadId)).state, "completed");
+  const tiny = tokenThatSays(true, { maxBytes: 50_000 });
+  assertRefused(await unsized("/upload?name=none.ts&live", tiny), 413, "upload-too-large");
 });
 
 test("Google's sessions are live, whether a description comes along or not; and what comes by a link is what its maker's would be", async () => {
-  for (const body of ["", '{"name":"described.ts"}']) {
+  for (const body of ["", '{"name":"described.ts"}', '{"metadata":{"live":"true","endAfterSeconds":"soon"}}']) {
     const headers = { ...every, "Content-Type": "application/json" };
     const begun = await client.request("POST", "/upload?uploadType=resumable", { headers, body });
     const id = new URL(begun.header("Location") ?? "").searchParams.get("upload_id") ?? "";

@@ -67,7 +67,7 @@ async fn asked(
     concat::ask_for(&wanted, &objects).await.into_iter().collect()
 }
 
-/// What lies in a bucket of its own stays in it: by another token than that of the pieces nothing comes out.
+/// What lies in a bucket of its own comes out by no token of another one. The application's word, which comes later, goes over both.
 fn stays_in(bucket: &str, partials: &[PartialUpload]) -> Result<(), ApiError> {
     match partials.iter().find(|partial| !partial.bucket.is_empty() && partial.bucket != bucket) {
         None => Ok(()),

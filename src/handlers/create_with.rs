@@ -22,6 +22,7 @@ use crate::{
     handlers::{append, append_stream, create},
     log,
 };
+
 /// Creates the upload and stores the bytes that came with the creation. Where they are cut short, the upload is there with
 /// what counted of them; where they are not what they were said to be, nothing is.
 pub(crate) async fn first_chunk(
@@ -93,41 +94,38 @@ pub(crate) async fn unsized_body(
     body: Option<ReadableStream>,
     context: RequestContext<'_>,
 ) -> HandlerResult {
-    let said = create.live;
+    // Others may have made it live: its client has never said so, and takes it for a file.
+    let is_recording = matches!(create.live, Liveness::Asked(_));
     let created = create::handle(create, context).await?;
     let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(created) };
-    let (id, objects, is_live) = (snapshot.id, context.uploads()?, snapshot.live.is_some());
+    let (id, objects) = (snapshot.id, context.uploads()?);
     if snapshot.phase != Phase::Open || !snapshot.uploaded_bytes.is_zero() {
         // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
         let snapshot = call(&objects, id, &Probe).await?;
         return Ok(Outcome::Created { snapshot, limits, upload_token });
     }
     let chunk = Unsized { id, offset: ByteCount::ZERO, file_bytes: None, end, wait };
-    let appended = append_stream::handle(chunk, body, context).await;
-    match &appended {
+    match append_stream::handle(chunk, body, context).await {
         Err(Error::Refused(
             refusal @ (ApiError::BeyondDeclaredLength { .. }
             | ApiError::InconsistentLength { .. }
             | ApiError::UploadTooLarge { .. }),
-        )) if !is_live => {
-            // Crash here, or fails: the upload is there, nobody knows its URL, and it expires.
-            let _expires = call(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
-            return Err(refusal.clone().into());
+        )) => {
+            let is_too_large = matches!(refusal, ApiError::UploadTooLarge { .. });
+            if !is_recording || is_too_large && call(&objects, id, &Status).await?.uploaded_bytes.is_zero() {
+                // Crash here, or fails: the upload is there, nobody knows its URL, and it expires, or ends where it is live.
+                let _expires = call(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
+                return Err(refusal.into());
+            }
+            if is_too_large {
+                // It has become as long as it may, but for what came with the last bytes, and that is the recording. Crash here: it ends by itself.
+                append::finish(call(&objects, id, &Complete).await?, wait, context).await?;
+            }
         }
         // Whatever else went wrong, faults of ours too: the upload is there, and its client is told how it stands.
         Ok(_) | Err(Error::Refused(_)) => {}
         Err(Error::Fault(fault)) => {
             log::error(&LogLine { detail: Some(fault.to_string()), ..LogLine::of("fault", id) });
-        }
-    }
-    if let Err(Error::Refused(refusal @ ApiError::UploadTooLarge { .. })) = appended
-        && is_live
-    {
-        // It has become as long as it may, and that is the recording. Crash here: it ends by itself.
-        append::finish(call(&objects, id, &Complete).await?, Wait::No, context).await?;
-        if !matches!(said, Liveness::Asked(_)) {
-            // Its client takes it for a file, and is told that it is not whole.
-            return Err(refusal.into());
         }
     }
     let snapshot = call(&objects, id, &Status).await?;

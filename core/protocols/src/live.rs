@@ -24,12 +24,25 @@ pub(crate) fn noted(head: &Head, mut operation: Operation) -> Result<Operation, 
     let may_be_meant = create.file_bytes.is_none() && create.purpose == Purpose::File;
     let in_metadata = may_be_meant && create.file.metadata.get(LIVE).is_some_and(|value| value == "true");
     if head.query_flag(LIVE) || in_metadata {
-        // A number that is none is out of bounds.
-        let number = |name: &str| said(name).map(|text| text.parse::<u64>().unwrap_or(0));
-        create.live = Liveness::Asked(Live::new(number(END_AFTER), number(TELL_EVERY))?);
+        create.live = asked(said)?;
     }
     create.live = checked(create)?;
     Ok(operation)
+}
+
+/// The same of one whose metadata are labels of its client's own: only the address says it.
+pub(crate) fn by_address(head: &Head, mut create: Create) -> Result<Create, ApiError> {
+    if head.query_flag(LIVE) {
+        create.live = asked(|name| head.query_text(name))?;
+    }
+    create.live = checked(&create)?;
+    Ok(create)
+}
+
+/// A number that is none is out of bounds.
+fn asked(said: impl Fn(&str) -> Option<String>) -> Result<Liveness, ApiError> {
+    let number = |name: &str| said(name).map(|text| text.parse::<u64>().unwrap_or(0));
+    Ok(Liveness::Asked(Live::new(number(END_AFTER), number(TELL_EVERY))?))
 }
 
 /// What the creation says of it, where that can be: how long a live upload becomes nobody knows, and its bytes come from the front.

@@ -48,8 +48,9 @@ export function complaints(config) {
 }
 
 function ofBucket({ r2_buckets: buckets, vars = {} }) {
-  const nameless = buckets.filter(({ binding, bucket_name: bucket }) => /^BUCKET(_|$)/.test(binding) && !bucket);
   const named = defaultBuckets(vars).map((name) => [name, `BUCKET_${name.toUpperCase().replaceAll("-", "_")}`]);
+  const ours = ["BUCKET", ...named.map(([, bound]) => bound)];
+  const nameless = buckets.filter(({ binding, bucket_name: bucket }) => ours.includes(binding) && !bucket);
   const unbound = named.filter(([, bound]) => !buckets.some(({ binding }) => binding === bound));
   return [
     ...nameless.map(({ binding }) => `r2_buckets has no bucket_name for ${binding}`),

@@ -137,7 +137,7 @@ fn session(head: &Head, fields: &Map<String, Value>) -> Result<Operation, ApiErr
         on_mismatch: OnMismatch::Fail,
         live: Liveness::Never,
     };
-    live::noted(head, Operation::Create(create))
+    live::by_address(head, create).map(Operation::Create)
 }
 
 /// The name of an object in Google's storage may look like a path; here it is a name.
