@@ -175,7 +175,7 @@ mod tests {
             serde_json::from_value(document).unwrap()
         };
         let minute = Some(Duration::from_mins(1));
-        assert!(who_has_ended(&status(true), minute).ends_with("as it does after 60 s without a byte"));
+        assert!(who_has_ended(&status(true), minute).ends_with("as it does after 60 s without a byte at the latest"));
         assert!(who_has_ended(&status(true), None).ends_with("where nothing comes for long"));
         assert!(who_has_ended(&status(false), minute).contains("somebody else"));
     }
