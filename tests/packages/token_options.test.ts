@@ -15,9 +15,17 @@ const isPythonHere = await hasPython();
 const ID = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 const SECRET = `k:${"x".repeat(32)}`;
 
+/** As tokens name them below. */
+const BUCKETS = ["a".repeat(32), "cold-storage2"];
+const bound = (name: string) =>
+  `\n[[r2_buckets]]\nbinding = "BUCKET_${name.toUpperCase().replace("-", "_")}"\nbucket_name = "${name}"\n`;
+
 let stack: Stack;
 before(async () => {
-  stack = await Stack.start({ vars: { AUTH: "token" } });
+  stack = await Stack.start({
+    vars: { AUTH: "token" },
+    configuration: (toml) => toml.replace("\n[vars]\n", `${BUCKETS.map(bound).join("")}\n[vars]\n`),
+  });
   if (isPythonHere) {
     await preparePython();
   }
@@ -107,8 +115,7 @@ const RIGHT: Omit<TokenOptions, "owner">[] = [
   { keyPrefix: `${"x".repeat(511)}/` },
   { objectKey: "{owner}/{prefix}{year}/{month}/{day}/{date}_{id}={name}{.ext}" },
   { objectKey: `${"a".repeat(246)}{id}` },
-  { bucket: "a".repeat(32) },
-  { bucket: "cold-storage2", objectKey: "{id}" },
+  ...BUCKETS.map((bucket) => ({ bucket, objectKey: "{id}" })),
   { live: true },
   { live: false },
   { live: {} },
